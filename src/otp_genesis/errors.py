@@ -1,0 +1,219 @@
+"""Everything that OTP-Genesis raises. `exit_code` is what the command line ends with.
+
+* GenesisError                 1
+  x InvalidDocument            2  a pipeline document that cannot run; carries every diagnostic
+  x UsageError                 2  a wrong argument or setting
+    + NotAProject                 no mix project at that path
+  x ExpressionError            2  a template or condition that is wrong, or too expensive
+  x RegistryError              2
+    + UnknownName                 carries what was asked for and the nearest names
+    + DuplicateName
+    + InvalidEntry                what was to be registered is no such thing
+  x PluginError                2  carries the plugin's name
+  x NoProvider                 3  carries what each known provider lacks
+  x EnvironmentLacks           4  a tool, a permission or room is missing
+    + MissingTool                 carries the tool and how to install it
+    + ProjectBusy                 another run holds the project
+    + StoreUnavailable            the journal cannot be written or read
+  x ProviderError              1  a provider could not answer; carries `retryable`
+  x CodebaseError              1
+    + OutsideJail                 a path that leaves the project
+    + StaleChange                 the file is not what the change was made for
+    + GitFailed                   carries the command and what git said
+  x HistoryMismatch            1  a resumed run no longer fits its pipeline
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from otp_genesis.model.diagnostic import Diagnostic
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the one of `known` that `name` was most likely meant to be, if any is close."""
+    near = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return near[0] if near else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return the tail of a message about an unknown `name`: the nearest one, or all there are."""
+    names = sorted(known)
+    if near := nearest(name, names):
+        return f"; did you mean {near!r}?"
+    return f"; known: {', '.join(names)}" if names else ""
+
+
+class GenesisError(Exception):
+    """Base of every error whose message is meant for the user."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class InvalidDocument(GenesisError):
+    """A pipeline document that cannot run."""
+
+    exit_code = 2
+
+    def __init__(self, diagnostics: Sequence[Diagnostic]):
+        self.diagnostics = tuple(diagnostics)
+        super().__init__("\n".join(str(diagnostic) for diagnostic in self.diagnostics))
+
+
+class UsageError(GenesisError):
+    """An argument or setting that makes no sense."""
+
+    exit_code = 2
+
+
+class NotAProject(UsageError):
+    """There is no mix project where one was named."""
+
+    def __init__(self, path: str, why: str):
+        self.path = path
+        super().__init__(f"{path}: {why}; name the folder that holds the project's mix.exs")
+
+
+class ExpressionError(GenesisError):
+    """A template or condition that cannot be read, refers to nothing, or costs too much."""
+
+    exit_code = 2
+
+    def __init__(self, source: str, message: str, *, offset: int = 0, name: str | None = None):
+        self.source, self.offset, self.name = source, offset, name
+        self.reason = message
+        super().__init__(f"{message} (in {_shortened(source)!r})")
+
+
+class RegistryError(GenesisError):
+    """A registry was asked for, or given, something it cannot hold."""
+
+    exit_code = 2
+
+
+class UnknownName(RegistryError):
+    """No entry of that name."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]):
+        self.kind, self.name, self.known = kind, name, tuple(known)
+        super().__init__(f"no {kind} named {name!r}{did_you_mean(name, self.known)}")
+
+
+class DuplicateName(RegistryError):
+    """The name is taken and replacing was not asked for."""
+
+    def __init__(self, kind: str, name: str):
+        self.kind, self.name = kind, name
+        super().__init__(f"{kind} {name!r} is already registered; pass replace=True to replace it")
+
+
+class InvalidEntry(RegistryError):
+    """What was to be registered does not keep the contract of its kind."""
+
+
+class PluginError(GenesisError):
+    """A plugin could not be loaded or did what a plugin may not."""
+
+    exit_code = 2
+
+    def __init__(self, plugin: str, message: str):
+        self.plugin = plugin
+        super().__init__(f"plugin {plugin!r}: {message}")
+
+
+class NoProvider(GenesisError):
+    """No registered provider can serve what is asked."""
+
+    exit_code = 3
+
+    def __init__(self, needs: Iterable[str], lacking: Mapping[str, str]):
+        self.needs, self.lacking = frozenset(needs), dict(lacking)
+        known = "; ".join(f"{name}: {why}" for name, why in sorted(self.lacking.items()))
+        super().__init__(
+            f"no provider offers {', '.join(sorted(self.needs))}"
+            f" ({known or 'no provider is registered'})"
+        )
+
+
+class EnvironmentLacks(GenesisError):
+    """Something outside the program is missing: a tool, a permission, room on the disk."""
+
+    exit_code = 4
+
+
+class MissingTool(EnvironmentLacks):
+    """A program that the work needs is not installed."""
+
+    def __init__(self, tool: str, install: str):
+        self.tool = tool
+        super().__init__(f"{tool} is not installed; {install}")
+
+
+class ProjectBusy(EnvironmentLacks):
+    """Another run is at work on the same project."""
+
+    def __init__(self, project: str, holder: str):
+        self.project, self.holder = project, holder
+        super().__init__(f"{project} is being worked on by {holder}; wait for it, or cancel it")
+
+
+class StoreUnavailable(EnvironmentLacks):
+    """The journal cannot be opened, read or written."""
+
+    def __init__(self, path: str, why: str):
+        self.path = path
+        super().__init__(f"cannot use the run store {path}: {why}")
+
+
+class ProviderError(GenesisError):
+    """A provider could not answer."""
+
+    def __init__(self, message: str, *, retryable: bool):
+        self.retryable = retryable
+        super().__init__(message)
+
+
+class CodebaseError(GenesisError):
+    """A file operation on the project that could not be done."""
+
+
+class OutsideJail(CodebaseError):
+    """A path that leaves the project, or points into `.git`."""
+
+    def __init__(self, path: str, why: str):
+        self.path = path
+        super().__init__(f"{path!r} is outside the project: {why}")
+
+
+class StaleChange(CodebaseError):
+    """The file is no longer the one that the change was made for."""
+
+    def __init__(self, path: str, why: str):
+        self.path = path
+        super().__init__(f"{path}: {why}")
+
+
+class GitFailed(CodebaseError):
+    """A git command did not succeed."""
+
+    def __init__(self, command: Sequence[str], said: str):
+        self.command, self.said = tuple(command), said
+        super().__init__(f"git {' '.join(command)}: {said.strip() or 'failed without a word'}")
+
+
+class HistoryMismatch(GenesisError):
+    """The journal names another step at this place than the pipeline does."""
+
+    def __init__(self, path: str, journalled: str, now: str):
+        self.path = path
+        super().__init__(
+            f"cannot resume: {path} was a {journalled!r} step and is a {now!r} step now;"
+            " run the pipeline as it was, or start a new run"
+        )
+
+
+def _shortened(text: str, limit: int = 120) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
