@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from otp_genesis.model.change import ChangeSet
+from otp_genesis.model.change import Revision as Revision
 from otp_genesis.model.frozen import Frozen
 
 
@@ -46,13 +47,6 @@ class Match(Frozen):
     line: int
     column: int
     text: str
-
-
-class Revision(Frozen):
-    """A state of the codebase: its files as a git tree id, and the commit that the work is at."""
-
-    tree: str
-    head: str | None = None
 
 
 class Sandbox(Protocol):

@@ -49,6 +49,13 @@ class ChangeSet(Frozen):
         return tuple(sorted(change.path for change in self.files))
 
 
+class Revision(Frozen):
+    """A state of the codebase: its files as a git tree id, and the commit that the work is at."""
+
+    tree: str
+    head: str | None = None
+
+
 def digest(data: bytes) -> str:
     """Return the name of these bytes: the hexadecimal SHA-256."""
     return hashlib.sha256(data).hexdigest()

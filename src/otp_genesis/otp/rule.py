@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -11,7 +12,9 @@ from otp_genesis.model.change import ChangeSet
 from otp_genesis.model.frozen import Frozen
 
 if TYPE_CHECKING:
-    from otp_genesis.otp.project import Project, SourceFile
+    from otp_genesis.otp.facts import SourceFile
+    from otp_genesis.otp.project import Project
+    from otp_genesis.otp.syntax import Span
 
 Severity = Literal["critical", "high", "medium", "low", "info"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
@@ -115,6 +118,38 @@ class Rule(ABC):
     risk: ClassVar[str]
     """One sentence: what a repair may change for callers."""
 
+    def at(
+        self,
+        file: SourceFile,
+        span: Span,
+        message: str,
+        *,
+        module: str | None,
+        function: str | None = None,
+        evidence: Iterable[Evidence] = (),
+        severity: Severity | None = None,
+        fix: Safety | None = None,
+    ) -> Finding:
+        """Return the finding of this rule that flags the bytes `span` of `file`."""
+        (line, column), (end_line, end_column) = map(file.lines.position, span)
+        return Finding(
+            rule=self.code,
+            name=self.name,
+            severity=severity or self.severity,
+            stage=self.stage,
+            file=file.path,
+            line=line,
+            column=column,
+            end_line=end_line,
+            end_column=end_column,
+            module=module,
+            function=function,
+            message=message,
+            evidence=tuple(evidence),
+            fix=fix or self.safety,
+            fingerprint=fingerprint(self.code, module, function, file.slice(span), 0),
+        )
+
     @abstractmethod
     def check(self, project: Project, file: SourceFile) -> Iterator[Finding]:
         """Yield each finding in `file`, in file order."""
@@ -126,3 +161,20 @@ class Rule(ABC):
     def test(self, project: Project, finding: Finding) -> GeneratedTest | Declined:
         """Return a test that proves the repair of `finding`; `project` is the repaired one."""
         return Declined("the project's own tests cover this repair")
+
+
+def fingerprint(
+    rule: str, module: str | None, function: str | None, flagged: str, ordinal: int
+) -> str:
+    """Return a finding's identity, blind to blanks and to where it stands in the file.
+
+    `ordinal` counts, from 0, the findings that are equal in all else.
+    """
+    parts = (rule, module or "", function or "", " ".join(flagged.split()), str(ordinal))
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def span_of(file: SourceFile, finding: Finding) -> Span:
+    """Return the bytes of `file` that a finding flags."""
+    start = file.lines.offset(finding.line, finding.column)
+    return start, file.lines.offset(finding.end_line, finding.end_column)

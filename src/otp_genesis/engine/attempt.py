@@ -1,0 +1,133 @@
+"""One step, from its entry in the program to its journalled outcome: a function for each stage."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from otp_genesis.engine.journal import record, replayed
+from otp_genesis.engine.output import described, schema_errors, write_output
+from otp_genesis.errors import (
+    EnvironmentLacks,
+    ExpressionError,
+    GenesisError,
+    HistoryMismatch,
+    NoProvider,
+    ProviderError,
+)
+from otp_genesis.model.event import StepStarted
+from otp_genesis.model.outcome import Failed, Ok, Outcome, Skipped
+
+if TYPE_CHECKING:
+    from otp_genesis.engine.run import Place
+
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 5.0
+
+
+async def attempt(place: Place) -> Outcome:
+    """Answer from the journal, or perform the step and journal what came of it."""
+    if (kept := replayed(place)) is not None:
+        return kept
+    run, bound = place.run, place.bound
+    began = run.clock()
+    await run.emit(StepStarted(at=began, path=place.path, type=bound.step.type))
+    outcome = await perform(place)
+    await record(place, outcome, began)
+    return outcome
+
+
+async def perform(place: Place) -> Outcome:
+    """Ask the condition, bind the params, and try as often as the step allows."""
+    try:
+        if (reason := gate(place)) is not None:
+            return Skipped(reason=reason)
+        params = bind(place)
+    except ExpressionError as error:
+        return Failed(error=str(error))
+    except ValidationError as error:
+        return Failed(error=described(error))
+    settings = place.bound.settings
+    outcome: Outcome = Failed(error="no attempt was made")
+    for number in range(settings.attempts):
+        if number:
+            await asyncio.sleep(min(FIRST_PAUSE_S * 2 ** (number - 1), LONGEST_PAUSE_S))
+        outcome = await perform_once(place, params)
+        if not (isinstance(outcome, Failed) and outcome.retryable):
+            break
+    return outcome
+
+
+def gate(place: Place) -> str | None:
+    """Return why the step is passed over, or nothing where it is to run."""
+    condition = place.bound.gate
+    if condition is None or condition is True:
+        return None
+    if condition is False:
+        return "Condition not met: false"
+    names = place.scope.names(place.bound.facts)
+    return None if condition.holds(names) else f"Condition not met: {condition.source}"
+
+
+def bind(place: Place) -> Any:
+    """Return the step's params, filled from its scope and typed."""
+    bound = place.bound
+    if bound.constant is not None:
+        return bound.constant
+    names = place.scope.names(bound.facts)
+    filled = {name: fill(names) for name, fill in bound.fills.items()}
+    params = bound.kind.params.model_validate({**bound.values, **filled})
+    return bound.kind.validator(params) if bound.kind.validator else params
+
+
+async def perform_once(place: Place, params: Any) -> Outcome:
+    """Turn whatever the step does into an outcome. The only place that catches."""
+    settings = place.bound.settings
+    try:
+        async with asyncio.timeout(settings.timeout_s) if settings.timeout_s else nullcontext():
+            outcome = await on_ground(place, params)
+        if isinstance(outcome, Ok):
+            outcome = kept_promise(place, outcome)
+        return outcome
+    except TimeoutError:
+        return Failed(error=f"no result within {settings.timeout_s:g} s", retryable=True)
+    except ProviderError as error:
+        return Failed(error=str(error), retryable=error.retryable)
+    except (HistoryMismatch, EnvironmentLacks, NoProvider):
+        raise
+    except GenesisError as error:
+        return Failed(error=str(error))
+    except Exception as error:
+        return Failed(error=f"{type(error).__name__}: {error}")
+
+
+async def on_ground(place: Place, params: Any) -> Outcome:
+    """Run the step on the code that its scope speaks of, and keep the code that it leaves."""
+    kind, ground = place.bound.kind, place.run.ground
+    if kind.effects == "none" or ground is None:
+        return await kind.run(params, place)
+    before = place.scope.revision
+    await ground.stand_on(before)
+    if kind.effects == "reads":
+        return await kind.run(params, place)
+    ground.shake()
+    outcome = await kind.run(params, place)
+    if not isinstance(outcome, Ok):
+        return outcome
+    settled = await ground.settle(outcome.revision or before)
+    return outcome.model_copy(update={"revision": settled})
+
+
+def kept_promise(place: Place, outcome: Ok) -> Outcome:
+    """Hold the output against the step's schema, and write it where the step says."""
+    settings = place.bound.settings
+    schema = settings.output_schema
+    if schema is not None and (errors := schema_errors(outcome.output, schema)):
+        message = f"the output does not fit output_schema: {errors[0]}"
+        return Failed(error=message, output=outcome.output)
+    if settings.output_to_file is not None:
+        write_output(place, settings.output_to_file, outcome.output)
+    return outcome

@@ -1,0 +1,212 @@
+"""One step of a document against its type: keys, values, templates, blocks; all complaints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from jsonschema import Draft202012Validator, SchemaError
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from otp_genesis.contracts import step as contract
+from otp_genesis.contracts.step import Block, PipelineFile, StepType, deferred_kind
+from otp_genesis.engine.program import BoundStep
+from otp_genesis.engine.references import Visible, expression_complaint
+from otp_genesis.errors import ExpressionError, did_you_mean
+from otp_genesis.expr.template import Condition, Names, compile_condition, has_template
+from otp_genesis.model.document import Path
+from otp_genesis.model.load import model_complaints
+from otp_genesis.model.pipeline import Step, StepSettings
+
+if TYPE_CHECKING:
+    from otp_genesis.engine.check import Checker
+
+
+class Binder:
+    """Binds one step. Its complaints go to the checker."""
+
+    def __init__(self, checker: Checker, visible: Visible, step: Step, kind: StepType[Any]):
+        self.checker, self.visible, self.step, self.kind = checker, visible, step, kind
+        self.document = visible.pipeline.document
+        self.values: dict[str, Any] = {}
+        self.fills: dict[str, Callable[[Names], Any]] = {}
+
+    def bind(self) -> BoundStep | None:
+        """Return the step that can run, or nothing where it cannot."""
+        settings = self._settings()
+        gate = self._gate()
+        self._unknown_keys()
+        before = len(self.checker.complaints)
+        for name, info in self.kind.params.model_fields.items():
+            if name in self.step.keys or (name == "body" and self.kind.pipeline):
+                self._field(name, info)
+        constant = self._validate()
+        if settings is None or len(self.checker.complaints) > before:
+            return None
+        facts = {"name": self.step.name, "type": self.step.type}
+        return BoundStep(
+            self.step, self.kind, settings, gate, self.values, self.fills, constant, facts
+        )
+
+    def _settings(self) -> StepSettings | None:
+        names = StepSettings.model_fields
+        given = {key: self.step.keys[key] for key in names if key in self.step.keys}
+        given.pop("condition", None)
+        try:
+            settings = StepSettings.model_validate(given)
+        except ValidationError as error:
+            self._invalid(error.errors(), tuple(names))
+            return None
+        if settings.output_to_file and has_template(settings.output_to_file):
+            at = (*self.step.at, "output_to_file")
+            self.checker.template(self.visible, settings.output_to_file, at)
+        if settings.output_schema is not None:
+            self._check_schema(settings.output_schema)
+        return settings
+
+    def _check_schema(self, schema: dict[str, Any]) -> None:
+        try:
+            Draft202012Validator.check_schema(schema)
+        except SchemaError as error:
+            at = (*self.step.at, "output_schema", *error.absolute_path)
+            message = f"not a JSON Schema: {error.message}"
+            self.checker.complaints.append(self.document.error(at, "schema", message))
+
+    def _gate(self) -> Condition | bool | None:
+        if "condition" not in self.step.keys or self.kind.owns("condition"):
+            return None
+        return self._condition(self.step.keys["condition"], "condition", self.visible)
+
+    def _condition(self, value: Any, key: str, visible: Visible) -> Condition | bool | None:
+        at = (*self.step.at, key)
+        if value is None or isinstance(value, bool):
+            return value
+        if not isinstance(value, str):
+            message = "a condition is an expression, or true or false"
+            self.checker.complaints.append(self.document.error(at, "wrong-type", message))
+            return None
+        try:
+            compiled = compile_condition(value)
+        except ExpressionError as error:
+            self.checker.complaints.append(expression_complaint(visible.pipeline, at, error))
+            return None
+        self.checker.complaints += visible.complaints(compiled, at)
+        return compiled
+
+    def _unknown_keys(self) -> None:
+        known = self.kind.keys()
+        for key in self.step.keys:
+            if key not in known or (key == "body" and self.kind.pipeline):
+                known_here = [name for name in known if name != "body"]
+                message = f"{self.step.type!r} has no key {key!r}{did_you_mean(key, known_here)}"
+                at = (*self.step.at, key)
+                self.checker.complaints.append(
+                    self.document.error(at, "unknown-key", message, key=True)
+                )
+
+    def _field(self, name: str, info: FieldInfo) -> None:
+        deferred, mapped = deferred_kind(info.annotation)
+        value, at = self.step.keys.get(name), (*self.step.at, name)
+        if name == "body" and self.kind.pipeline is not None:
+            value = self.kind.pipeline
+        if deferred is not None:
+            self.values[name] = self._deferred(deferred, mapped, value, at, info)
+            return
+        if any(isinstance(mark, contract.Bare) for mark in info.metadata):
+            value = _braced(value)
+        self.values[name] = value
+        if has_template(value):
+            self.fills[name] = self.checker.filler(self.visible, value, at)
+
+    def _deferred(
+        self, kind: type[Any], mapped: bool, value: Any, at: Path, info: FieldInfo
+    ) -> Any:
+        visible = self.visible.inside(self.visible.later, self._brought(info))
+        if not mapped or value is None:
+            return self._one(kind, value, at, visible, info)
+        if not isinstance(value, dict):
+            message = "this must be a mapping of names to lists of steps"
+            self.checker.complaints.append(self.document.error(at, "wrong-type", message))
+            return None
+        return {
+            name: self._one(kind, item, (*at, name), visible, info) for name, item in value.items()
+        }
+
+    def _one(self, kind: type[Any], value: Any, at: Path, visible: Visible, info: FieldInfo) -> Any:
+        if value is None:
+            return None
+        if kind is contract.Condition:
+            compiled = self._condition(value, str(at[-1]), visible)
+            if isinstance(compiled, bool):
+                compiled = compile_condition("true" if compiled else "false")
+            return None if compiled is None else contract.Condition(compiled)
+        if kind is PipelineFile:
+            program = self.checker.included(visible.pipeline, value, at)
+            return None if program is None else PipelineFile(program)
+        program = self.checker.block(visible.pipeline, value, at, visible)
+        self._refuse_concurrent_writes(program.writes, at, info)
+        return Block(program)
+
+    def _brought(self, info: FieldInfo) -> set[str]:
+        names: set[str] = set()
+        for mark in info.metadata:
+            if isinstance(mark, contract.Brings):
+                names.update(mark.names)
+                for field in mark.fields:
+                    default = self.kind.params.model_fields[field].default
+                    names.add(str(self.step.keys.get(field, default)))
+        return names
+
+    def _refuse_concurrent_writes(self, writes: bool, at: Path, info: FieldInfo) -> None:
+        marks = [mark for mark in info.metadata if isinstance(mark, contract.Concurrent)]
+        if writes and any(not mark.when or self.step.keys.get(mark.when) for mark in marks):
+            message = "steps that run side by side may not write to the codebase"
+            error = self.document.error(at, "concurrent-write", message, key=True)
+            self.checker.complaints.append(error)
+
+    def _validate(self) -> Any:
+        """Complain of the params' types as far as they are known; return them if they are fixed."""
+        try:
+            params = self.kind.params.model_validate(self.values)
+        except ValidationError as error:
+            closed = [detail for detail in error.errors() if not self._open(detail["loc"])]
+            self._invalid(closed, self.kind.keys())
+            return None
+        if self.fills:
+            return None
+        return self._validated(params)
+
+    def _validated(self, params: Any) -> Any:
+        if self.kind.validator is None:
+            return params
+        try:
+            return self.kind.validator(params)
+        # A validator is a stranger's code; what it raises is its verdict.
+        except Exception as error:
+            message = f"{self.step.type!r} says: {error}"
+            self.checker.complaints.append(self.document.error(self.step.at, "validator", message))
+            return None
+
+    def _invalid(self, details: Iterable[Any], known: tuple[str, ...]) -> None:
+        found = model_complaints(self.document, self.step.at, details, known)
+        self.checker.complaints += found
+
+    def _open(self, location: tuple[str | int, ...]) -> bool:
+        """Whether the value there will come from a template, or is a block complained of before."""
+        info = self.kind.params.model_fields.get(str(location[0])) if location else None
+        if info and deferred_kind(info.annotation)[0] and location[0] in self.step.keys:
+            return True
+        value: Any = self.values
+        for key in location:
+            if isinstance(value, str):
+                break
+            try:
+                value = value[key]
+            except (LookupError, TypeError):
+                break
+        return isinstance(value, str) and has_template(value)
+
+
+def _braced(value: Any) -> Any:
+    return f"{{{{ {value} }}}}" if isinstance(value, str) and not has_template(value) else value

@@ -1,0 +1,187 @@
+"""A document and a catalog of step types → a program, or everything that is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path as FilePath
+from typing import Any
+
+from otp_genesis.contracts.step import StepType
+from otp_genesis.engine.bind import Binder
+from otp_genesis.engine.program import BoundStep, Program
+from otp_genesis.engine.references import Visible, expression_complaint
+from otp_genesis.errors import (
+    ExpressionError,
+    InvalidDocument,
+    UsageError,
+    did_you_mean,
+)
+from otp_genesis.expr.template import Names, compile_template, has_template, templates_in
+from otp_genesis.model.diagnostic import Diagnostic
+from otp_genesis.model.document import Path
+from otp_genesis.model.load import load_pipeline, parse_inline, read_steps
+from otp_genesis.model.pipeline import Pipeline, Step
+
+MAX_DEPTH = 20
+"""Documents within documents."""
+
+
+def check(pipeline: Pipeline, catalog: Mapping[str, StepType[Any]]) -> Program:
+    """Return the program; raise `InvalidDocument` with every complaint, in order of place."""
+    checker = Checker(catalog)
+    program = checker.document(pipeline)
+    if checker.complaints:
+        raise InvalidDocument(sorted(set(checker.complaints)))
+    return program
+
+
+class Checker:
+    """Collects complaints while it binds. One for a document and all it includes."""
+
+    def __init__(self, catalog: Mapping[str, StepType[Any]]):
+        self.catalog = catalog
+        self.complaints: list[Diagnostic] = []
+        self._stack: list[str] = []
+        self._documents: dict[str, Program] = {}
+
+    def document(self, pipeline: Pipeline) -> Program:
+        """Bind a whole document, which sees nothing of what is around it."""
+        self._stack.append(_identity(pipeline))
+        try:
+            variables = frozenset(pipeline.variables) | _variables_set(pipeline.steps)
+            visible = Visible(pipeline, variables=variables)
+            self._templates(visible, pipeline.variables, (*pipeline.at, "variables"))
+            if pipeline.codebase:
+                spec = pipeline.codebase.model_dump()
+                self._templates(visible, spec, (*pipeline.at, "codebase"))
+            steps, visible = self._steps(pipeline.steps, visible)
+            outputs = self._outputs(pipeline, visible)
+            return Program(pipeline, steps, own_scope=True, outputs=outputs)
+        finally:
+            self._stack.pop()
+
+    def block(self, pipeline: Pipeline, value: Any, at: Path, visible: Visible) -> Program:
+        """Bind nested steps, which see what is around them."""
+        steps, complaints = read_steps(pipeline.document, value, at)
+        self.complaints += complaints
+        inner = visible.inside((step.name for step in steps), ())
+        inner = replace(inner, variables=inner.variables | _variables_set(tuple(steps)))
+        bound, _ = self._steps(tuple(steps), inner)
+        return Program(pipeline, bound)
+
+    def included(self, pipeline: Pipeline, value: Any, at: Path) -> Program | None:
+        """Bind the document that `value` is, or names by its path beside the outer one."""
+        try:
+            if isinstance(value, Pipeline):
+                inner = value
+            elif isinstance(value, dict):
+                inner = parse_inline(pipeline, value, at)
+            else:
+                folder = FilePath(pipeline.document.file).parent
+                inner = load_pipeline(folder / str(value))
+        except InvalidDocument as error:
+            self.complaints += error.diagnostics
+            return None
+        except UsageError as error:
+            self.complaints.append(pipeline.document.error(at, "pipeline-file", str(error)))
+            return None
+        return self._included(pipeline, inner, at)
+
+    def _included(self, pipeline: Pipeline, inner: Pipeline, at: Path) -> Program | None:
+        identity = _identity(inner)
+        if identity in self._stack:
+            chain = " → ".join(FilePath(name).name for name in (*self._stack, identity))
+            message = f"the pipeline includes itself: {chain}"
+            self.complaints.append(pipeline.document.error(at, "cycle", message))
+            return None
+        if len(self._stack) >= MAX_DEPTH:
+            message = f"more than {MAX_DEPTH} pipelines within each other"
+            self.complaints.append(pipeline.document.error(at, "too-deep", message))
+            return None
+        if identity not in self._documents:
+            self._documents[identity] = self.document(inner)
+        return self._documents[identity]
+
+    def _steps(
+        self, steps: tuple[Step, ...], visible: Visible
+    ) -> tuple[tuple[BoundStep, ...], Visible]:
+        visible = visible.inside((step.name for step in steps), ())
+        bound = []
+        for step in steps:
+            kind = self._kind(visible.pipeline, step)
+            if kind is not None:
+                one = Binder(self, visible, step, kind).bind()
+                if one is not None:
+                    bound.append(one)
+            visible = visible.after(step.name)
+        return tuple(bound), visible
+
+    def _kind(self, pipeline: Pipeline, step: Step) -> StepType[Any] | None:
+        if kind := self.catalog.get(step.type):
+            return kind
+        message = f"unknown step type {step.type!r}{did_you_mean(step.type, self.catalog)}"
+        at = (*step.at, "type")
+        self.complaints.append(pipeline.document.error(at, "unknown-type", message))
+        return None
+
+    def _templates(self, visible: Visible, value: Any, at: Path) -> None:
+        for path, source in templates_in(value):
+            self.template(visible, source, (*at, *path))
+
+    def template(self, visible: Visible, source: str, at: Path) -> Any:
+        """Compile a template, complain about it, and return how to fill it."""
+        try:
+            compiled = compile_template(source)
+        except ExpressionError as error:
+            self.complaints.append(expression_complaint(visible.pipeline, at, error))
+            return None
+        self.complaints += visible.complaints(compiled, at)
+        return compiled.fill
+
+    def _outputs(self, pipeline: Pipeline, visible: Visible) -> dict[str, Callable[[Names], Any]]:
+        at = (*pipeline.at, "outputs")
+        return {
+            name: self.filler(visible, value, (*at, name))
+            for name, value in pipeline.outputs.items()
+        }
+
+    def filler(self, visible: Visible, value: Any, at: Path) -> Callable[[Names], Any]:
+        """Return how to fill `value`, complaining about each template in it."""
+        match value:
+            case str() if has_template(value):
+                return self.template(visible, value, at) or (lambda names: None)
+            case dict():
+                parts = {k: self.filler(visible, item, (*at, k)) for k, item in value.items()}
+                return lambda names: {key: part(names) for key, part in parts.items()}
+            case list():
+                items = [self.filler(visible, item, (*at, i)) for i, item in enumerate(value)]
+                return lambda names: [item(names) for item in items]
+        return lambda names: value
+
+
+def _identity(pipeline: Pipeline) -> str:
+    """What a document is known by, in a chain of documents that include each other."""
+    place = "/".join(map(str, pipeline.at))
+    return (
+        f"{pipeline.document.file}#{place}"
+        if place not in ("", "workflow")
+        else str(pipeline.document.file)
+    )
+
+
+def _variables_set(steps: tuple[Step, ...]) -> frozenset[str]:
+    """The variables that steps, however deep, say they set."""
+    return frozenset(name for step in steps for name in _variables_in(step.keys))
+
+
+def _variables_in(value: Any) -> Iterator[str]:
+    match value:
+        case {"type": "set_variable", "variables": dict(variables)}:
+            yield from map(str, variables)
+        case dict():
+            for item in value.values():
+                yield from _variables_in(item)
+        case list():
+            for item in value:
+                yield from _variables_in(item)

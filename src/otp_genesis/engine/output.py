@@ -1,0 +1,55 @@
+"""A step's output against its schema, and into its file."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from jsonschema import Draft202012Validator
+from pydantic import ValidationError
+
+from otp_genesis.errors import EnvironmentLacks, UsageError
+from otp_genesis.expr.template import fill
+
+if TYPE_CHECKING:
+    from otp_genesis.engine.run import Place
+
+
+def schema_errors(value: Any, schema: dict[str, Any]) -> list[str]:
+    """Return what keeps `value` from fitting the JSON Schema (2020-12), each with its place."""
+    validator = _validator(json.dumps(schema, sort_keys=True))
+    errors = sorted(validator.iter_errors(value), key=lambda error: list(map(str, error.path)))
+    return [f"{error.json_path}: {error.message[:300]}" for error in errors]
+
+
+@lru_cache(maxsize=256)
+def _validator(schema: str) -> Draft202012Validator:
+    return Draft202012Validator(json.loads(schema))
+
+
+def write_output(place: Place, template: str, output: Any) -> None:
+    """Write text as it is and data as JSON, below the run's output folder."""
+    folder = place.run.output
+    if folder is None:
+        raise UsageError("output_to_file needs an output folder; pass --output")
+    name = str(fill(template, place.scope.names(place.bound.facts))).lstrip("/")
+    target = (folder / name).resolve()
+    if not target.is_relative_to(folder.resolve()):
+        raise UsageError(f"output_to_file {name!r} leaves the output folder")
+    text = output if isinstance(output, str) else json.dumps(output, indent=2, ensure_ascii=False)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise EnvironmentLacks(f"cannot write {target}: {error.strerror}") from None
+
+
+def described(error: ValidationError) -> str:
+    """Return what a value that a template gave is not."""
+    details = []
+    for detail in error.errors():
+        place = ".".join(map(str, detail["loc"]))
+        given = json.dumps(detail["input"], default=str)[:80]
+        details.append(f"{place}: {detail['msg']} (given: {given})")
+    return "; ".join(details)

@@ -1,0 +1,95 @@
+"""What an expression at some place of a document may read, and the complaint where it may not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from otp_genesis.errors import ExpressionError, did_you_mean
+from otp_genesis.expr.scope import ROOTS
+from otp_genesis.expr.template import Condition, Reference, Template
+from otp_genesis.model.diagnostic import Diagnostic
+from otp_genesis.model.document import Path
+from otp_genesis.model.pipeline import IMPLICIT_INPUTS, Pipeline
+
+
+@dataclass(frozen=True)
+class Visible:
+    """The names that are there at one place."""
+
+    pipeline: Pipeline
+    steps: frozenset[str] = frozenset()
+    later: frozenset[str] = frozenset()
+    local: frozenset[str] = frozenset()
+    variables: frozenset[str] = field(default=frozenset())
+
+    def inside(self, later: Iterable[str], local: Iterable[str]) -> Visible:
+        """Return what is visible at the start of a block."""
+        return replace(self, later=frozenset(later), local=self.local | frozenset(local))
+
+    def after(self, name: str) -> Visible:
+        """Return what is visible once step `name` is done."""
+        return replace(self, steps=self.steps | {name}, later=self.later - {name})
+
+    def complaints(self, compiled: Template | Condition, at: Path) -> list[Diagnostic]:
+        """Return what is wrong with the references of an expression that stands at `at`."""
+        found = []
+        for reference in dict.fromkeys(compiled.references):
+            if problem := self._problem(reference):
+                code, message, needle = problem
+                document = self.pipeline.document
+                span = document.within(at, needle)
+                found.append(document.diagnose(span, code, message))
+        return found
+
+    def _problem(self, reference: Reference) -> tuple[str, str, str] | None:
+        root, path = reference.root, reference.path
+        if root == "steps":
+            return self._step_problem(path[0], f"steps.{path[0]}") if path else None
+        if root == "inputs" and path:
+            return self._input_problem(path[0])
+        if root == "env" and path and path[0] not in self.pipeline.env:
+            message = f"list {path[0]!r} under the workflow's 'env' to read it"
+            return "unknown-name", message, reference.text
+        if root == "loop" and "loop" not in self.local:
+            return "unknown-name", "'loop' is there only inside a loop", "loop"
+        if root in ROOTS or root in self.local:
+            return None
+        return self._bare_problem(root)
+
+    def _step_problem(self, name: str, needle: str) -> tuple[str, str, str] | None:
+        if name in self.steps:
+            return None
+        if name in self.later:
+            message = f"step {name!r} comes later; a step sees only those before it"
+            return "later-step", message, needle
+        message = f"there is no step {name!r} before this one{did_you_mean(name, self.steps)}"
+        return "unknown-step", message, needle
+
+    def _input_problem(self, name: str) -> tuple[str, str, str] | None:
+        declared = self.pipeline.inputs
+        if name in declared or name in IMPLICIT_INPUTS:
+            return None
+        message = f"the workflow declares no input {name!r}{did_you_mean(name, declared)}"
+        return "unknown-input", message, f"inputs.{name}"
+
+    def _bare_problem(self, name: str) -> tuple[str, str, str] | None:
+        if name in self.variables and not self.pipeline.strict:
+            return None
+        if name in self.steps or name in self.later:
+            if not self.pipeline.strict:
+                return self._step_problem(name, name)
+            return "bare-name", f"a strict document says 'steps.{name}'", name
+        if name in self.variables:
+            return "bare-name", f"a strict document says 'state.{name}'", name
+        known = {*ROOTS, *self.local, *self.steps, *self.variables}
+        return "unknown-name", f"{name!r} is not defined{did_you_mean(name, known)}", name
+
+
+def expression_complaint(pipeline: Pipeline, at: Path, error: ExpressionError) -> Diagnostic:
+    """Return the complaint about an expression at `at` that cannot be compiled."""
+    document = pipeline.document
+    inner = error.source.strip().removeprefix("{{").removesuffix("}}").strip()
+    first_line = inner.splitlines()[0] if inner else ""
+    span = document.within(at, first_line) if first_line else document.at(at)
+    return document.diagnose(span, "expression", error.reason)

@@ -1,0 +1,156 @@
+"""The loop: steps in order, each seeing what those before it returned."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from otp_genesis.contracts.codebase import Codebase
+from otp_genesis.contracts.provider import Models
+from otp_genesis.contracts.step import Block
+from otp_genesis.contracts.store import Entry, Store
+from otp_genesis.engine.attempt import attempt
+from otp_genesis.engine.ground import Ground
+from otp_genesis.engine.program import BoundStep, Program
+from otp_genesis.errors import EnvironmentLacks
+from otp_genesis.expr.scope import Scope
+from otp_genesis.model.event import Event
+from otp_genesis.model.outcome import Failed, Ok, Outcome, Skipped, Suspended
+
+Clock = Callable[[], float]
+Listener = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What every step of one run shares."""
+
+    run_id: str
+    store: Store
+    models: Callable[[str], Models]
+    """The gateway, told which step asks."""
+    ground: Ground | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    journal: Mapping[str, Entry] = field(default_factory=dict)
+    """The rows of the processes before this one."""
+    answers: Mapping[str, str] = field(default_factory=dict)
+    approve: bool = False
+    output: Path | None = None
+    listeners: tuple[Listener, ...] = ()
+    clock: Clock = time.time
+
+    async def emit(self, event: Event) -> None:
+        """Keep an event and tell those who listen."""
+        await self.store.append(self.run_id, event)
+        self.tell(event)
+
+    def tell(self, event: Event) -> None:
+        """Tell those who listen."""
+        for listener in self.listeners:
+            listener(event)
+
+
+class Place:
+    """`Context` of one step: the run, and where in it the step stands."""
+
+    __slots__ = ("_blocks", "_models", "bound", "path", "run", "scope")
+
+    def __init__(self, run: Run, path: str, scope: Scope, bound: BoundStep):
+        self.run, self.path, self.scope, self.bound = run, path, scope, bound
+        self._blocks = 0
+        self._models: Models | None = None
+
+    @property
+    def models(self) -> Models:
+        """All providers together."""
+        if self._models is None:
+            self._models = self.run.models(self.path)
+        return self._models
+
+    @property
+    def codebase(self) -> Codebase:
+        """The project, or the run's workspace."""
+        if self.run.ground is None:
+            raise EnvironmentLacks("this run has no codebase; give it a workspace")
+        return self.run.ground.codebase
+
+    @property
+    def answer(self) -> str | None:
+        """What was answered to this step's question."""
+        return self.run.answers.get(self.path) or ("approve" if self.run.approve else None)
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What plugins and the caller brought."""
+        return self.run.facts
+
+    async def emit(self, event: Event) -> None:
+        """Add an event to the run's stream."""
+        await self.run.emit(event)
+
+    async def run_block(
+        self,
+        block: Block,
+        key: str | None = None,
+        *,
+        after: Ok | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        local: Mapping[str, Any] | None = None,
+    ) -> Outcome:
+        """Run nested steps; see `contracts.step.Context`."""
+        program: Program = block.program
+        key = key if key is not None else str(self._blocks)
+        self._blocks += 1
+        scope = self.scope
+        if after is not None:
+            scope = scope.after(after.variables, after.revision)
+        if program.own_scope:
+            scope = inner_scope(program, scope, inputs or {})
+        else:
+            scope = scope.inside(local or {})
+        return await run_program(self.run, program, scope, f"{self.path}/{key}")
+
+
+def inner_scope(program: Program, outer: Scope, inputs: Mapping[str, Any]) -> Scope:
+    """Return the scope in which a document's steps begin: its inputs, and the code as it is."""
+    pipeline = program.pipeline
+    facts = {**outer.facts, "workflow": {"name": pipeline.name, "version": pipeline.version}}
+    return Scope(
+        inputs=inputs, state=dict(pipeline.variables), facts=facts, revision=outer.revision
+    )
+
+
+async def run_program(run: Run, program: Program, scope: Scope, path: str) -> Outcome:
+    """Run the steps in order; the first that fails or waits ends the block.
+
+    The output maps each step to its result (or is what the document declares as its outputs), the
+    variables are those that changed, the revision is the code after the last step.
+    """
+    results: dict[str, Any] = {}
+    changed: dict[str, Any] = {}
+    for bound in program.steps:
+        place = Place(run, f"{path}/{bound.step.name}", scope, bound)
+        outcome = await attempt(place)
+        match outcome:
+            case Ok(output=output, variables=variables, revision=revision):
+                changed.update(variables)
+            case Skipped(reason=reason):
+                output = {"success": True, "skipped": True, "reason": reason}
+                variables, revision = {}, None
+            case Failed(error=error) if bound.settings.on_error == "continue":
+                output = {"success": False, "error": error, "output": outcome.output}
+                variables, revision = {}, None
+            case Failed() | Suspended():
+                if outcome.path is None:
+                    return outcome.model_copy(update={"path": place.path})
+                return outcome
+        results[bound.step.name] = output
+        scope = scope.with_step(bound.step.name, output, variables, revision)
+    if program.own_scope:
+        names = scope.names()
+        declared = {name: fill(names) for name, fill in program.outputs.items()}
+        return Ok(output=declared or results, revision=scope.revision)
+    return Ok(output=results, variables=changed, revision=scope.revision)

@@ -1,0 +1,102 @@
+"""What a step may read. A new scope is made for each step; none is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from otp_genesis.model.change import Revision
+
+ROOTS = ("inputs", "steps", "state", "loop", "workflow", "step", "run", "env")
+"""The names that every expression sees; `loop` only inside a loop."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The names an expression sees, and the state of the code that the next step starts from."""
+
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    steps: Mapping[str, Any] = field(default_factory=dict)
+    state: Mapping[str, Any] = field(default_factory=dict)
+    local: Mapping[str, Any] = field(default_factory=dict)
+    """`loop` and the iterator's own name."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """`workflow`, `run` and `env`."""
+    revision: Revision | None = None
+
+    def with_step(
+        self,
+        name: str,
+        output: Any,
+        variables: Mapping[str, Any] | None = None,
+        revision: Revision | None = None,
+    ) -> Scope:
+        """Return the scope as the step after `name` sees it."""
+        return Scope(
+            self.inputs,
+            {**self.steps, name: output},
+            {**self.state, **variables} if variables else self.state,
+            self.local,
+            self.facts,
+            revision or self.revision,
+        )
+
+    def inside(self, local: Mapping[str, Any]) -> Scope:
+        """Return the scope for a block, which sees `local` too."""
+        return replace(self, local={**self.local, **local})
+
+    def after(self, variables: Mapping[str, Any], revision: Revision | None) -> Scope:
+        """Return the scope with changed variables and code."""
+        state = {**self.state, **variables} if variables else self.state
+        return replace(self, state=state, revision=revision or self.revision)
+
+    def names(self, step: Mapping[str, Any] | None = None) -> Names:
+        """Return the scope as an expression reads it."""
+        return Names(self, step or {})
+
+
+class Names(Mapping[str, Any]):
+    """A scope as one mapping, looked up lazily: nothing is copied for an evaluation.
+
+    Inner names hide outer ones: roots, then what the block brings, variables, steps.
+    """
+
+    __slots__ = ("scope", "step")
+
+    def __init__(self, scope: Scope, step: Mapping[str, Any]):
+        self.scope, self.step = scope, step
+
+    def __getitem__(self, name: str) -> Any:
+        scope = self.scope
+        match name:
+            case "steps":
+                return scope.steps
+            case "inputs":
+                return scope.inputs
+            case "state":
+                return scope.state
+            case "step":
+                return self.step
+        for mapping in (scope.local, scope.facts, scope.state, scope.steps):
+            if name in mapping:
+                return mapping[name]
+        raise KeyError(name)
+
+    def __contains__(self, name: object) -> bool:
+        scope = self.scope
+        return (
+            name in ("steps", "inputs", "state", "step")
+            or name in scope.local
+            or name in scope.facts
+            or name in scope.state
+            or name in scope.steps
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        scope = self.scope
+        names = {"steps", "inputs", "state", "step"}
+        return iter(names.union(scope.local, scope.facts, scope.state, scope.steps))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)

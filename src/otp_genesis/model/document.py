@@ -1,0 +1,243 @@
+"""YAML and JSON text as plain data, with the place of every key and value.
+
+PyYAML's C parser composes; scalars are read by the YAML 1.2 core schema (`on` and `no` are
+strings, `012` is twelve, `1e3` is a number), a key given twice is an error, and aliases may not
+blow up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import yaml
+
+from otp_genesis.errors import InvalidDocument
+from otp_genesis.model.diagnostic import Diagnostic
+
+Path = tuple[str | int, ...]
+"""Where a value stands in a document: keys and indexes from the root."""
+
+MAX_ALIASED_NODES = 10_000
+MAX_DEPTH = 200
+
+_INT = re.compile(r"[-+]?[0-9]+\Z")
+_OCTAL = re.compile(r"0o[0-7]+\Z")
+_HEX = re.compile(r"0x[0-9a-fA-F]+\Z")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
+_WORDS: dict[str, Any] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf"), float("inf")),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
+}
+_STRING_TAG = "tag:yaml.org,2002:str"
+_PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null")}
+
+
+class _Loader(yaml.CSafeLoader):
+    """Composes nodes; deciding what a plain scalar means is ours."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class Span:
+    """Line and column from 1; `start` and `end` in characters of the text."""
+
+    line: int
+    column: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Document:
+    """One file, read. `values` and `keys` say where each value, and each key, stands."""
+
+    file: str
+    text: str
+    data: Any
+    values: Mapping[Path, Span] = field(default_factory=dict, repr=False)
+    keys: Mapping[Path, Span] = field(default_factory=dict, repr=False)
+    warnings: tuple[Diagnostic, ...] = ()
+
+    def at(self, path: Path, *, key: bool = False) -> Span:
+        """Return where `path` is, or the nearest thing around it that has a place."""
+        if key and path in self.keys:
+            return self.keys[path]
+        while path and path not in self.values:
+            if path in self.keys:
+                return self.keys[path]
+            path = path[:-1]
+        return self.values.get(path, Span(1, 1, 0, 0))
+
+    def error(self, path: Path, code: str, message: str, *, key: bool = False) -> Diagnostic:
+        """Return the complaint about the value (or key) at `path`."""
+        return self.diagnose(self.at(path, key=key), code, message)
+
+    def diagnose(self, span: Span, code: str, message: str, *, warning: bool = False) -> Diagnostic:
+        """Return the complaint about the text at `span`."""
+        start = self.text.rfind("\n", 0, span.start) + 1
+        end = self.text.find("\n", span.start)
+        source = self.text[start : end if end >= 0 else len(self.text)]
+        width = min(span.end, end if end >= 0 else len(self.text)) - span.start
+        severity: Literal["error", "warning"] = "warning" if warning else "error"
+        return Diagnostic(
+            self.file, span.line, span.column, severity, code, message, source, max(1, width)
+        )
+
+    def within(self, path: Path, needle: str, *, nth: int = 0) -> Span:
+        """Return the place of the `nth` occurrence of `needle` in the text of the value there."""
+        span = self.at(path)
+        found = span.start - 1
+        for _ in range(nth + 1):
+            found = self.text.find(needle, found + 1, span.end)
+            if found < 0:
+                return span
+        return self._span(found, found + len(needle))
+
+    def _span(self, start: int, end: int) -> Span:
+        line = self.text.count("\n", 0, start) + 1
+        return Span(line, start - self.text.rfind("\n", 0, start), start, end)
+
+
+def read_document(text: str, file: str = "<text>") -> Document:
+    """Return the document in `text`; raise `InvalidDocument` with every complaint."""
+    bare = Document(file, text, None)
+    loader = None
+    try:
+        loader = _Loader(text)
+        root = loader.get_single_node()
+    except yaml.MarkedYAMLError as error:
+        raise InvalidDocument([_yaml_complaint(bare, error)]) from None
+    except (yaml.YAMLError, RecursionError) as error:
+        message = str(error).splitlines()[0]
+        raise InvalidDocument([bare.diagnose(Span(1, 1, 0, 0), "yaml", message)]) from None
+    finally:
+        if loader is not None:
+            loader.dispose()
+    builder = _Builder(bare)
+    data = builder.build(root, ()) if root is not None else None
+    if builder.complaints:
+        raise InvalidDocument(sorted(builder.complaints))
+    return Document(file, text, data, builder.values, builder.keys)
+
+
+def _yaml_complaint(document: Document, error: yaml.MarkedYAMLError) -> Diagnostic:
+    mark = error.problem_mark or error.context_mark
+    message = " ".join(filter(None, (error.context, error.problem)))
+    if "character '\\t'" in message or "found character that cannot start any token" in message:
+        message += "; indent with blanks, not with tabs, and quote values that start with @ or `"
+    if mark is None:
+        return document.diagnose(Span(1, 1, 0, 0), "yaml", message)
+    return document.diagnose(
+        Span(mark.line + 1, mark.column + 1, mark.index, mark.index + 1), "yaml", message
+    )
+
+
+class _Builder:
+    """Turns composed nodes into data, collecting places and complaints."""
+
+    def __init__(self, document: Document):
+        self.document = document
+        self.values: dict[Path, Span] = {}
+        self.keys: dict[Path, Span] = {}
+        self.complaints: list[Diagnostic] = []
+        self._seen: set[int] = set()
+        self._aliased = 0
+        self._inside_alias = 0
+
+    def build(self, node: yaml.Node, path: Path) -> Any:
+        self.values[path] = _span(node)
+        if len(path) > MAX_DEPTH:
+            return self._complain(node, "too-deep", f"more than {MAX_DEPTH} levels deep")
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node)
+        again = id(node) in self._seen
+        self._seen.add(id(node))
+        self._inside_alias += again
+        try:
+            if self._inside_alias and not self._count_alias(node):
+                return None
+            if isinstance(node, yaml.SequenceNode):
+                return [self.build(item, (*path, i)) for i, item in enumerate(node.value)]
+            return self._mapping(node, path)
+        finally:
+            self._inside_alias -= again
+
+    def _count_alias(self, node: yaml.Node) -> bool:
+        self._aliased += 1
+        if self._aliased == MAX_ALIASED_NODES + 1:
+            self._complain(node, "alias-bomb", f"aliases expand to over {MAX_ALIASED_NODES} nodes")
+        return self._aliased <= MAX_ALIASED_NODES
+
+    def _mapping(self, node: yaml.Node, path: Path) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if getattr(key_node, "value", None) == "<<" and not key_node.style:
+                for source in self._merge_sources(value_node):
+                    merged = {**self.build(source, path), **merged}
+                continue
+            key = self._key(key_node)
+            place = (*path, key)
+            if key in result:
+                first = self.keys[place]
+                message = f"key {key!r} is given twice; it stands in line {first.line} already"
+                self._complain(key_node, "duplicate-key", message)
+                continue
+            self.keys[place] = _span(key_node)
+            result[key] = self.build(value_node, place)
+        self.values[path] = _span(node)
+        return {**merged, **result} if merged else result
+
+    def _merge_sources(self, node: yaml.Node) -> Iterator[yaml.Node]:
+        sources = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        for source in sources:
+            if isinstance(source, yaml.MappingNode):
+                yield source
+            else:
+                self._complain(source, "merge", "'<<' merges mappings only")
+
+    def _key(self, node: yaml.Node) -> str:
+        if not isinstance(node, yaml.ScalarNode):
+            self._complain(node, "key", "a key must be a plain word or a string")
+            return "?"
+        return str(node.value)
+
+    def _scalar(self, node: yaml.ScalarNode) -> Any:
+        text: str = node.value
+        if node.tag not in _PLAIN_TAGS and not node.tag.startswith("!"):
+            return self._complain(node, "tag", f"tag {node.tag!r} is not supported")
+        if node.tag.startswith("!") and len(node.tag) > 1:
+            return self._complain(node, "tag", f"tag {node.tag!r} is not supported")
+        plain = not node.style and node.tag == _STRING_TAG
+        return _plain(text) if plain else text
+
+    def _complain(self, node: yaml.Node, code: str, message: str) -> None:
+        self.complaints.append(self.document.diagnose(_span(node), code, message))
+
+
+def _plain(text: str) -> Any:
+    """Read a scalar without quotes by the YAML 1.2 core schema."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if not text[0].isascii() or text[0].isalpha():
+        return text
+    if _INT.match(text):
+        return int(text) if len(text) < 400 else text
+    if _FLOAT.match(text):
+        return float(text)
+    if _OCTAL.match(text):
+        return int(text[2:], 8)
+    return int(text, 16) if _HEX.match(text) else text
+
+
+def _span(node: yaml.Node) -> Span:
+    start, end = node.start_mark, node.end_mark
+    return Span(start.line + 1, start.column + 1, start.index, end.index)

@@ -1,0 +1,108 @@
+"""What happens in a run: the one stream that store, console, reports and metrics read."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from otp_genesis.model.frozen import Frozen
+from otp_genesis.model.outcome import Usage
+
+RunStatus = Literal["running", "succeeded", "failed", "suspended", "cancelled", "interrupted"]
+
+
+class _Event(Frozen):
+    at: float
+    """Seconds since the epoch."""
+
+
+class RunStarted(_Event):
+    """A process took the run up, for the first time or again."""
+
+    kind: Literal["run_started"] = "run_started"
+    resumed: bool = False
+    pid: int
+
+
+class StepStarted(_Event):
+    """A step is being performed."""
+
+    kind: Literal["step_started"] = "step_started"
+    path: str
+    type: str
+
+
+class StepFinished(_Event):
+    """A step came to an outcome; `replayed` ones had it from the journal."""
+
+    kind: Literal["step_finished"] = "step_finished"
+    path: str
+    type: str
+    status: Literal["ok", "failed", "skipped", "suspended"]
+    duration_s: float
+    message: str | None = None
+    replayed: bool = False
+
+
+class Noted(_Event):
+    """A step tells how far it is."""
+
+    kind: Literal["noted"] = "noted"
+    path: str
+    message: str
+
+
+class ModelCalled(_Event):
+    """A provider answered, or did not."""
+
+    kind: Literal["model_called"] = "model_called"
+    path: str
+    provider: str
+    model: str | None = None
+    duration_s: float
+    usage: Usage = Usage()
+    error: str | None = None
+
+
+class CommandRan(_Event):
+    """A command ended; its time is not the engine's own."""
+
+    kind: Literal["command_ran"] = "command_ran"
+    path: str
+    argv: tuple[str, ...]
+    exit_code: int | None
+    duration_s: float
+
+
+class Answered(_Event):
+    """Somebody answered the question of a suspended step."""
+
+    kind: Literal["answered"] = "answered"
+    path: str
+    answer: str
+    by: str
+
+
+class RunFinished(_Event):
+    """The process let go of the run."""
+
+    kind: Literal["run_finished"] = "run_finished"
+    status: RunStatus
+    error: str | None = None
+    path: str | None = None
+    """The step that failed or waits."""
+    outputs: dict[str, Any] = {}
+
+
+Event = Annotated[
+    RunStarted
+    | StepStarted
+    | StepFinished
+    | Noted
+    | ModelCalled
+    | CommandRan
+    | Answered
+    | RunFinished,
+    Field(discriminator="kind"),
+]

@@ -1,0 +1,234 @@
+"""YAML or JSON text → `Pipeline`; every complaint about its shape with file, line and column.
+
+What a key of a step means is its type's affair and is checked by `engine.check`; here only the
+skeleton is read: the workflow's own keys, and that steps are steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from otp_genesis.errors import InvalidDocument, UsageError, did_you_mean
+from otp_genesis.model.diagnostic import Diagnostic
+from otp_genesis.model.document import Document, read_document
+from otp_genesis.model.document import Path as Place
+from otp_genesis.model.pipeline import CodebaseSpec, Input, Pipeline, Step
+
+MAX_BYTES = 10 * 1024 * 1024
+
+WORKFLOW_KEYS = (
+    "name", "description", "version", "strict", "inputs", "outputs", "steps", "variables", "env",
+    "codebase", "metadata",
+)  # fmt: skip
+
+
+def load_pipeline(source: str | Path) -> Pipeline:
+    """Return the pipeline in a file.
+
+    Raises `UsageError` where the file cannot be read and `InvalidDocument`, with every complaint,
+    where it holds no pipeline.
+    """
+    path = Path(source)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror or error}") from None
+    if len(data) > MAX_BYTES:
+        raise UsageError(f"{path}: larger than {MAX_BYTES // 1024**2} MiB; no pipeline is")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"{path}:{line}: not UTF-8 text; save the file as UTF-8") from None
+    return parse_pipeline(text, str(path))
+
+
+def parse_pipeline(text: str, file: str = "<text>") -> Pipeline:
+    """Return the pipeline in `text`; raise `InvalidDocument` with every complaint."""
+    document = read_document(text, file)
+    reader = _Reader(document)
+    pipeline = reader.pipeline(document.data, ())
+    if reader.complaints or pipeline is None:
+        raise InvalidDocument(sorted(reader.complaints))
+    return pipeline
+
+
+def parse_inline(outer: Pipeline, value: Any, at: Place) -> Pipeline:
+    """Return the pipeline that is written inside another at `at`; raise `InvalidDocument`."""
+    reader = _Reader(outer.document)
+    pipeline = reader.pipeline(value, at)
+    if reader.complaints or pipeline is None:
+        raise InvalidDocument(sorted(reader.complaints))
+    return pipeline
+
+
+def read_steps(document: Document, value: Any, at: Place) -> tuple[list[Step], list[Diagnostic]]:
+    """Return the steps in `value`, which stands at `at`, and the complaints about it."""
+    reader = _Reader(document)
+    return reader.steps(value, at), reader.complaints
+
+
+def model_complaints(
+    document: Document, at: Place, details: Iterable[Any], known: Iterable[str] = ()
+) -> list[Diagnostic]:
+    """Return pydantic's error details as complaints about the places under `at`."""
+    return [_complaint(document, at, detail, known) for detail in details]
+
+
+def _complaint(document: Document, at: Place, detail: Any, known: Iterable[str]) -> Diagnostic:
+    place = (*at, *detail["loc"])
+    name = str(detail["loc"][-1]) if detail["loc"] else "?"
+    match detail["type"]:
+        case "extra_forbidden":
+            message = f"unknown key {name!r}{did_you_mean(name, known)}"
+            return document.error(place, "unknown-key", message, key=True)
+        case "missing":
+            return document.error(place[:-1], "missing-key", f"key {name!r} is missing", key=True)
+    given = detail.get("input")
+    shown = f", not {_shown(given)}" if not isinstance(given, dict | list | BaseModel) else ""
+    text = detail["msg"].removeprefix("Input ").removeprefix("Value error, ")
+    return document.error(place, "wrong-type", f"{name!r} {text}{shown}")
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"
+
+
+class _Reader:
+    def __init__(self, document: Document):
+        self.document = document
+        self.complaints: list[Diagnostic] = []
+
+    def pipeline(self, data: Any, at: Place) -> Pipeline | None:
+        if not isinstance(data, dict):
+            self._complain(at, "shape", "a pipeline is a mapping with the key 'workflow'")
+            return None
+        root = at
+        if "workflow" in data:
+            for key in data:
+                if key != "workflow" and not key.startswith("x-"):
+                    message = f"unknown key {key!r} beside 'workflow'"
+                    self._complain((*at, key), "unknown-key", message)
+            data, root = data["workflow"], (*at, "workflow")
+        if not isinstance(data, dict):
+            self._complain(root, "shape", "'workflow' must be a mapping")
+            return None
+        self._unknown_keys(data, root)
+        steps = self._required_steps(data, root)
+        name = self._string(data, root, "name") or Path(self.document.file).stem
+        return Pipeline(
+            name=name,
+            steps=tuple(steps),
+            document=self.document,
+            at=root,
+            description=self._string(data, root, "description") or "",
+            version=self._string(data, root, "version"),
+            strict=self._typed(data, root, "strict", bool, "true or false") or False,
+            inputs=self._inputs(data, root),
+            outputs=self._typed(data, root, "outputs", dict, "a mapping of names to values") or {},
+            variables=self._typed(data, root, "variables", dict, "a mapping") or {},
+            env=self._env(data, root),
+            codebase=self._codebase(data, root),
+        )
+
+    def steps(self, value: Any, at: Place) -> list[Step]:
+        if not isinstance(value, list):
+            self._complain(at, "shape", "steps must be a list")
+            return []
+        found = [self._step(item, (*at, i)) for i, item in enumerate(value)]
+        steps = [step for step in found if step is not None]
+        first: dict[str, Step] = {}
+        for step in steps:
+            if step.name in first:
+                line = self.document.at(first[step.name].at).line
+                message = f"a step named {step.name!r} stands in line {line} already"
+                self._complain((*step.at, "name"), "duplicate-name", message)
+            first.setdefault(step.name, step)
+        return steps
+
+    def _step(self, item: Any, at: Place) -> Step | None:
+        if not isinstance(item, dict):
+            self._complain(at, "shape", "a step is a mapping with 'name' and 'type'")
+            return None
+        kind = item.get("type")
+        name = item.get("name")
+        for key, value in (("name", name), ("type", kind)):
+            if key not in item:
+                self._complain(at, "missing-key", f"the step has no {key!r}")
+            elif not isinstance(value, str) or not value.strip():
+                self._complain((*at, key), "wrong-type", f"{key!r} must be a non-empty string")
+        if not isinstance(kind, str) or not isinstance(name, str):
+            return None
+        if "/" in name or "{{" in name:
+            self._complain((*at, "name"), "name", "a step's name may hold neither '/' nor '{{'")
+        return Step(name, kind, item, at)
+
+    def _required_steps(self, data: dict[str, Any], at: Place) -> list[Step]:
+        if not data.get("steps"):
+            self._complain((*at, "steps"), "missing-key", "a pipeline needs at least one step")
+            return []
+        return self.steps(data["steps"], (*at, "steps"))
+
+    def _inputs(self, data: dict[str, Any], at: Place) -> dict[str, Input]:
+        declared = self._typed(data, at, "inputs", dict, "a mapping of names to declarations") or {}
+        inputs = {}
+        for name, value in declared.items():
+            place = (*at, "inputs", name)
+            given = value if isinstance(value, dict) else {"default": value}
+            try:
+                inputs[name] = Input.model_validate(given)
+            except ValidationError as error:
+                found = model_complaints(self.document, place, error.errors(), Input.model_fields)
+                self.complaints += found
+        return inputs
+
+    def _codebase(self, data: dict[str, Any], at: Place) -> CodebaseSpec | None:
+        if data.get("codebase") is None:
+            return None
+        try:
+            return CodebaseSpec.model_validate(data["codebase"])
+        except ValidationError as error:
+            place = (*at, "codebase")
+            found = model_complaints(
+                self.document, place, error.errors(), CodebaseSpec.model_fields
+            )
+            self.complaints += found
+            return None
+
+    def _env(self, data: dict[str, Any], at: Place) -> tuple[str, ...]:
+        names = self._typed(data, at, "env", list, "a list of variable names") or []
+        if not all(isinstance(name, str) for name in names):
+            self._complain((*at, "env"), "wrong-type", "'env' must be a list of variable names")
+            return ()
+        return tuple(names)
+
+    def _unknown_keys(self, data: dict[str, Any], at: Place) -> None:
+        for key in data:
+            if key not in WORKFLOW_KEYS:
+                message = f"unknown key {key!r}{did_you_mean(key, WORKFLOW_KEYS)}"
+                found = self.document.error((*at, key), "unknown-key", message, key=True)
+                self.complaints.append(found)
+
+    def _string(self, data: dict[str, Any], at: Place, key: str) -> str | None:
+        value = data.get(key)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return str(value)
+        if value is None or isinstance(value, str):
+            return value
+        self._complain((*at, key), "wrong-type", f"{key!r} must be a string")
+        return None
+
+    def _typed(self, data: dict[str, Any], at: Place, key: str, kind: type, what: str) -> Any:
+        value = data.get(key)
+        if value is None or isinstance(value, kind):
+            return value
+        self._complain((*at, key), "wrong-type", f"{key!r} must be {what}")
+        return None
+
+    def _complain(self, at: Place, code: str, message: str) -> None:
+        self.complaints.append(self.document.error(at, code, message))

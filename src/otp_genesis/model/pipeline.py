@@ -1,0 +1,137 @@
+"""The pipeline document: what a user writes, as frozen data that knows where it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import Field
+
+from otp_genesis.errors import did_you_mean
+from otp_genesis.model.document import Document, Path
+from otp_genesis.model.frozen import Frozen
+
+InputType = Literal["string", "integer", "number", "boolean", "array", "object", "any"]
+
+_PYTHON_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "array": (list, tuple),
+    "object": (dict,),
+    "any": (object,),
+}
+IMPLICIT_INPUTS = ("input_file", "prompt")
+"""Inputs that the command line can give to any pipeline."""
+
+
+class Input(Frozen):
+    """A declared input of a pipeline. Without a default it must be given."""
+
+    type: InputType = "any"
+    description: str = ""
+    default: Any = None
+    required: bool | None = None
+    enum: tuple[Any, ...] | None = None
+
+    @property
+    def must_be_given(self) -> bool:
+        """Whether a run cannot start without it."""
+        if self.required is not None:
+            return self.required
+        return "default" not in self.model_fields_set
+
+    def misfit(self, value: Any) -> str | None:
+        """Return why `value` cannot be given for it, if it cannot."""
+        if value is None and not self.must_be_given:
+            return None
+        allowed = _PYTHON_TYPES[self.type]
+        if not isinstance(value, allowed) or (
+            isinstance(value, bool) and self.type in ("integer", "number")
+        ):
+            return f"must be of type {self.type}, not {type(value).__name__}"
+        if self.enum is not None and value not in self.enum:
+            return f"must be one of {', '.join(map(str, self.enum))}"
+        return None
+
+    @property
+    def json_schema(self) -> dict[str, Any]:
+        """The JSON Schema of a value."""
+        schema: dict[str, Any] = {} if self.type == "any" else {"type": self.type}
+        if self.description:
+            schema["description"] = self.description
+        if self.enum is not None:
+            schema["enum"] = list(self.enum)
+        if "default" in self.model_fields_set:
+            schema["default"] = self.default
+        return schema
+
+
+class StepSettings(Frozen):
+    """The keys that every step may have beside those of its type."""
+
+    description: str | None = None
+    condition: Any = None
+    """The step runs only where this holds; an expression."""
+    timeout_s: float | None = Field(default=None, gt=0)
+    attempts: int = Field(default=1, ge=1, le=100)
+    on_error: Literal["stop", "continue"] = "stop"
+    output_schema: dict[str, Any] | None = None
+    """JSON Schema 2020-12 that the output must satisfy."""
+    output_to_file: str | None = None
+    """Where the output is written, relative to the output folder."""
+
+
+COMMON_KEYS = ("name", "type", *StepSettings.model_fields)
+
+
+class CodebaseSpec(Frozen):
+    """Which project a pipeline works on: a git worktree of it, on a branch of its own."""
+
+    project: str
+    branch: str = "genesis/{{ run.id }}"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One entry under `steps:`. `keys` holds all that is written there, templates unfilled."""
+
+    name: str
+    type: str
+    keys: dict[str, Any]
+    at: Path
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A whole document. `at` is where the workflow's mapping stands in `document`."""
+
+    name: str
+    steps: tuple[Step, ...]
+    document: Document = field(repr=False)
+    at: Path = ()
+    description: str = ""
+    version: str | None = None
+    strict: bool = False
+    inputs: dict[str, Input] = field(default_factory=dict)
+    outputs: dict[str, Any] = field(default_factory=dict)
+    variables: dict[str, Any] = field(default_factory=dict)
+    env: tuple[str, ...] = ()
+    codebase: CodebaseSpec | None = None
+
+    def take_inputs(self, given: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
+        """Return what is wrong with the given inputs, if anything, and all inputs with defaults."""
+        problems = []
+        inputs = dict(given)
+        for name, declared in self.inputs.items():
+            if name not in inputs:
+                if declared.must_be_given:
+                    problems.append(f"input {name!r} is missing")
+                inputs[name] = declared.default
+            elif problem := declared.misfit(inputs[name]):
+                problems.append(f"input {name!r} {problem}")
+        for name in given:
+            if self.inputs and name not in self.inputs and name not in IMPLICIT_INPUTS:
+                problems.append(f"no input {name!r}{did_you_mean(name, self.inputs)}")
+        return ("; ".join(problems) or None), inputs

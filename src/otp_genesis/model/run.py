@@ -1,0 +1,127 @@
+"""A run as data: how it was asked for, its state as a fold over its events, its report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from otp_genesis.model import event as ev
+from otp_genesis.model.frozen import Frozen
+from otp_genesis.model.outcome import Usage
+
+Mode = Literal["live", "mock", "replay"]
+
+
+class RunRequest(Frozen):
+    """Everything that is needed to take a run up again in another process."""
+
+    run_id: str
+    pipeline: str
+    """The document's file, absolute, or `package:name` for one that is shipped."""
+    name: str
+    inputs: dict[str, Any] = {}
+    mode: Mode = "live"
+    provider: str | None = None
+    workspace: str | None = None
+    output: str | None = None
+    approve: bool = False
+    plugins: tuple[str, ...] = ()
+    started_at: float
+    """Seconds since the epoch; also the date of the commits the run makes."""
+
+
+@dataclass(frozen=True)
+class StepView:
+    """One step as far as it is."""
+
+    path: str
+    type: str
+    status: Literal["running", "ok", "failed", "skipped", "suspended"]
+    started_at: float
+    duration_s: float = 0.0
+    message: str | None = None
+
+
+@dataclass(frozen=True)
+class RunState:
+    """A run so far. `fold` makes the next one of it; nothing else does."""
+
+    status: ev.RunStatus = "running"
+    started_at: float = 0.0
+    finished_at: float | None = None
+    pid: int = 0
+    steps: dict[str, StepView] = field(default_factory=dict)
+    usage: Usage = field(default_factory=Usage)
+    command_s: float = 0.0
+    model_s: float = 0.0
+    answers: dict[str, str] = field(default_factory=dict)
+    note: str = ""
+    error: str | None = None
+    error_path: str | None = None
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+
+def fold(events: Iterable[ev.Event], state: RunState | None = None) -> RunState:
+    """Return the state after `events`."""
+    state = state or RunState()
+    for event in events:
+        state = advance(state, event)
+    return state
+
+
+def advance(state: RunState, event: ev.Event) -> RunState:
+    """Return the state after one more event. `steps` and `answers` are shared and added to."""
+    match event:
+        case ev.RunStarted():
+            begun = state.started_at or event.at
+            return replace(
+                state, status="running", started_at=begun, finished_at=None, pid=event.pid,
+                error=None, error_path=None,
+            )  # fmt: skip
+        case ev.StepStarted(path=path):
+            state.steps[path] = StepView(path, event.type, "running", event.at)
+            return state
+        case ev.StepFinished(path=path):
+            state.steps[path] = StepView(
+                path, event.type, event.status, event.at - event.duration_s, event.duration_s,
+                event.message,
+            )  # fmt: skip
+            return state
+        case ev.Noted():
+            return replace(state, note=event.message)
+        case ev.CommandRan():
+            return replace(state, command_s=state.command_s + event.duration_s)
+        case ev.ModelCalled():
+            spent = state.model_s + event.duration_s
+            return replace(state, usage=state.usage + event.usage, model_s=spent)
+        case ev.Answered(path=path):
+            state.answers[path] = event.answer
+            return state
+        case ev.RunFinished():
+            return replace(
+                state, status=event.status, finished_at=event.at, error=event.error,
+                error_path=event.path, outputs=event.outputs,
+            )  # fmt: skip
+
+
+class RunError(Frozen):
+    """Where and why a run failed."""
+
+    step: str
+    path: str
+    message: str
+
+
+class RunReport(Frozen):
+    """How a run ended, as `genesis run --json` prints it."""
+
+    version: Literal[1] = 1
+    run_id: str
+    status: Literal["succeeded", "failed", "suspended", "cancelled"]
+    results: dict[str, Any] = {}
+    outputs: dict[str, Any] = {}
+    error: RunError | None = None
+    question: str | None = None
+    usage: Usage = Usage()
+    duration_s: float = 0.0

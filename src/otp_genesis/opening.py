@@ -1,0 +1,108 @@
+"""Where a run's files are: a worktree of a project, a workspace folder, or nowhere at all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from otp_genesis.codebase.environment import scrubbed_environment
+from otp_genesis.codebase.folder import FolderCodebase
+from otp_genesis.codebase.lock import ProjectLock
+from otp_genesis.codebase.worktree import OpenedProject, open_project
+from otp_genesis.contracts.codebase import Codebase, Revision
+from otp_genesis.engine.ground import Ground
+from otp_genesis.errors import EnvironmentLacks
+from otp_genesis.expr.scope import Scope
+from otp_genesis.expr.template import fill
+from otp_genesis.model.pipeline import Pipeline
+from otp_genesis.model.run import RunRequest
+from otp_genesis.settings import Settings
+
+
+@dataclass
+class Opened:
+    """A run's files while it goes on. `done` is set by who ran it, once there is no more to do."""
+
+    codebase: Codebase | None = None
+    start: Revision | None = None
+    """The files at the first start, where they are known to be those."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    done: bool = False
+
+    @property
+    def ground(self) -> Ground | None:
+        """The working tree, of which nothing is known yet."""
+        return Ground(self.codebase) if self.codebase is not None else None
+
+
+@asynccontextmanager
+async def opened_files(
+    request: RunRequest, pipeline: Pipeline, scope: Scope, settings: Settings, *, needed: bool
+) -> AsyncIterator[Opened]:
+    """Open what the pipeline works on, lock it, and let go of it in the end.
+
+    A project's worktree is removed when the run is done and kept for resuming when it is not.
+    """
+    if pipeline.codebase is not None:
+        spec = fill(pipeline.codebase.model_dump(), scope.names())
+        with ProjectLock(settings.home, Path(spec["project"]), run_id=request.run_id):
+            async with _project(request, spec, settings) as opened:
+                yield opened
+        return
+    with ProjectLock(settings.home, settings.home / request.run_id, run_id=request.run_id):
+        yield await _workspace(request, settings) if needed else Opened()
+
+
+@asynccontextmanager
+async def _project(
+    request: RunRequest, spec: Mapping[str, str], settings: Settings
+) -> AsyncIterator[Opened]:
+    project = await open_project(
+        Path(spec["project"]),
+        settings.home / "runs",
+        request.run_id,
+        branch=spec["branch"],
+        commit_date=_date(request),
+        env=scrubbed_environment(settings.environ),
+    )
+    facts = {
+        "project": str(Path(spec["project"]).resolve()),
+        "branch": project.branch,
+        "base": project.base,
+        "repository": str(project.repository),
+        "sandbox": project.codebase.sandbox.name,
+        "notes": project.notes,
+    }
+    opened = Opened(project.codebase, await _base(project), facts)
+    try:
+        yield opened
+    finally:
+        if opened.done:
+            await project.close()
+
+
+async def _base(project: OpenedProject) -> Revision:
+    git = project.codebase.trees.git
+    return Revision(tree=await git.line("rev-parse", f"{project.base}^{{tree}}"), head=project.base)
+
+
+async def _workspace(request: RunRequest, settings: Settings) -> Opened:
+    folder = Path(request.workspace or settings.workspace)
+    try:
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    except OSError as error:
+        raise EnvironmentLacks(f"cannot make the workspace {folder}: {error.strerror}") from None
+    env = scrubbed_environment(settings.environ)
+    codebase = await FolderCodebase.open(
+        folder, settings.home / "runs", request.run_id, commit_date=_date(request), env=env
+    )
+    return Opened(codebase, None, {"workspace": str(folder)})
+
+
+def _date(request: RunRequest) -> datetime:
+    return datetime.fromtimestamp(request.started_at, UTC)

@@ -1,0 +1,206 @@
+"""Callback modules: which they are, what their callbacks reach, and adding a clause to one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from tree_sitter import Node
+
+from otp_genesis.model.change import Edit
+from otp_genesis.otp.facts import Clause, Function, Module, SourceFile
+from otp_genesis.otp.project import Project
+from otp_genesis.otp.syntax import Span, arguments, at, child, code, target, walk
+
+SERVERS = frozenset({"GenServer", ":gen_server", "GenStage"})
+CALLBACKS = frozenset(
+    {"init/1", "handle_call/3", "handle_cast/2", "handle_info/2", "handle_continue/2"}
+)
+LITERALS = frozenset(
+    {"atom", "quoted_atom", "integer", "float", "char", "string", "charlist", "boolean", "nil"}
+    | {"unary_operator"}
+)
+STARTERS = ("Task.", "Task.Supervisor.", "Process.spawn", ":erlang.spawn", "Agent.")
+DIRECTIVES = frozenset({"use", "alias", "import", "require"})
+
+
+def servers(project: Project, file: SourceFile) -> Iterator[Module]:
+    """Yield the modules of a production file that implement `GenServer` or a behaviour like it."""
+    if file.kind == "lib":
+        for module in file.modules:
+            if not module.quoted and project.behaviours(module) & SERVERS:
+                yield module
+
+
+def module_node(file: SourceFile, module: Module) -> Node:
+    """Return the tree of one module."""
+    return at(file.root(), (module.start, module.end))
+
+
+def clause_node(root: Node, clause: Clause) -> Node:
+    """Return the tree of one clause."""
+    return at(root, (clause.start, clause.end))
+
+
+def local_calls(file: SourceFile, module: Module) -> dict[str, frozenset[str]]:
+    """Return which functions of the module each function calls in its own process."""
+    root = module_node(file, module)
+    functions = file.functions_of(module.name)
+    labels = {f"{f.name}/{arity}": f.label for f in functions for arity in f.arities}
+    return {
+        function.label: frozenset(
+            labels[called]
+            for clause in function.clauses
+            for called in _called(file, clause_node(root, clause))
+            if called in labels
+        )
+        for function in functions
+    }
+
+
+def reachable(file: SourceFile, module: Module) -> dict[str, str]:
+    """Return each function that a callback reaches, with that callback."""
+    calls = local_calls(file, module)
+    found = {label: label for label in calls if label in CALLBACKS}
+    waiting = list(found)
+    while waiting:
+        caller = waiting.pop(0)
+        for called in sorted(calls.get(caller, ())):
+            if called not in found:
+                found[called] = found[caller]
+                waiting.append(called)
+    return found
+
+
+def runs_elsewhere(file: SourceFile, node: Node) -> bool:
+    """Whether `node` stands in a function that is given to another process to run."""
+    outer = node.parent
+    while outer is not None:
+        call = outer.parent.parent if outer.parent is not None else None
+        if outer.type == "anonymous_function" and call is not None and call.type == "call":
+            module, _, name = target(call).rpartition(".")
+            full = f"{file.expand(module, call.start_byte)}.{name}" if module else name
+            if full.startswith(STARTERS) or full.startswith("spawn"):
+                return True
+        outer = outer.parent
+    return False
+
+
+def mentions_atom(node: Node, atom: str) -> bool:
+    """Whether the atom stands anywhere below `node`, outside strings and comments."""
+    return any(found.type == "atom" and code(found) == atom for found in walk(node))
+
+
+def is_total(file: SourceFile, root: Node, clause: Clause) -> bool:
+    """Whether a clause takes every first argument, and any state that is only taken apart."""
+    if clause.guarded or not clause.parameters:
+        return False
+    first, *others = (at(root, parameter) for parameter in clause.parameters)
+    names = [first]
+    if first.type == "binary_operator" and code(first.child_by_field_name("operator")) == "=":
+        names = list(first.named_children)
+    return all(name.type == "identifier" for name in names) and not any(
+        found.type in LITERALS for other in others for found in walk(other)
+    )
+
+
+def total_clause(file: SourceFile, function: Function) -> Clause | None:
+    """Return the clause that takes every message."""
+    root = file.root()
+    return next((c for c in function.clauses if is_total(file, root, c)), None)
+
+
+def after(file: SourceFile, clause: Clause, *texts: str) -> Edit:
+    """Return the edit that puts clauses, written without indentation, behind `clause`."""
+    indent = file.lines.indent(clause.start)
+    text = "".join(f"\n\n{indented(each, indent)}" for each in texts)
+    return Edit(start=clause.end, end=clause.end, text=text)
+
+
+def before(file: SourceFile, clause: Clause, text: str) -> Edit:
+    """Return the edit that puts a clause before `clause` and the attributes above it."""
+    node = clause_node(file.root(), clause)
+    while (above := node.prev_sibling) is not None:
+        gap = file.text[above.end_byte : node.start_byte]
+        attached = above.type in ("unary_operator", "comment") and gap.count(b"\n") == 1
+        if not attached:
+            break
+        node = above
+    indent = file.lines.indent(clause.start)
+    placed = indented(text, indent).removeprefix(indent)
+    return Edit(start=node.start_byte, end=node.start_byte, text=f"{placed}\n\n{indent}")
+
+
+def indented(text: str, indent: str) -> str:
+    """Return `text` with each line that is not empty moved right."""
+    return "\n".join(f"{indent}{line}" if line else line for line in text.split("\n"))
+
+
+def require_logger(file: SourceFile, module: Module, offset: int) -> tuple[Edit, ...]:
+    """Return the edit that lets the code at `offset` call Logger's macros, if one is needed."""
+    if file.requires("Logger", offset):
+        return ()
+    block = child(module_node(file, module), "do_block")
+    if block is None:
+        return ()
+    name = f"require {file.reference('Logger', offset)}"
+    place, blank = _directive_place(block)
+    indent = file.lines.indent(module.start) + "  "
+    text = f"\n{indent}{name}" if not blank else f"\n\n{indent}{name}"
+    if place == block.start_byte + len("do"):
+        text += "\n"
+    return (Edit(start=place, end=place, text=text),)
+
+
+def _directive_place(block: Node) -> tuple[int, bool]:
+    """Return the end of the last directive of the module's head, else of its doc, else of `do`."""
+    directive = doc = None
+    for node in block.named_children:
+        if target(node) in DIRECTIVES:
+            directive = node
+        elif code(node).startswith(("@moduledoc", "@behaviour")):
+            doc = node
+        elif target(node).startswith("def"):
+            break
+    if directive is not None:
+        return directive.end_byte, False
+    return (doc.end_byte, True) if doc is not None else (block.start_byte + len("do"), False)
+
+
+def _called(file: SourceFile, clause: Node) -> Iterator[str]:
+    """Yield `name/arity` of each local call and capture that runs in the caller's process."""
+    for node in walk(clause):
+        label = _label(node)
+        if label and not runs_elsewhere(file, node):
+            yield label
+
+
+def _label(node: Node) -> str | None:
+    if node.type == "call":
+        name = node.child_by_field_name("target")
+        if name is None or name.type != "identifier":
+            return None
+        return f"{code(name)}/{len(arguments(node)) + _is_piped(node)}"
+    if node.type == "unary_operator" and code(node).startswith("&"):
+        quotient = node.child_by_field_name("operand")
+        if quotient is not None and code(quotient.child_by_field_name("operator")) == "/":
+            return code(quotient)
+    return None
+
+
+def _is_piped(node: Node) -> bool:
+    pipe = node.parent
+    if pipe is None or code(pipe.child_by_field_name("operator")) != "|>":
+        return False
+    return pipe.child_by_field_name("right") == node
+
+
+def identifiers(nodes: Iterable[Node]) -> set[str]:
+    """Return the names of the variables below `nodes`."""
+    return {code(found) for node in nodes for found in walk(node) if found.type == "identifier"}
+
+
+def clauses(file: SourceFile, module: Module, *labels: str) -> Iterator[Clause]:
+    """Yield the clauses of these functions."""
+    for label in labels:
+        function = file.function(module.name, label)
+        yield from function.clauses if function is not None else ()

@@ -1,0 +1,260 @@
+"""What is known of one file after one pass: immutable, picklable, without its tree.
+
+Names are resolved: a call's target is `Task.start/1` whether it was written with an alias, by an
+import, in a pipe or as a capture. A call of a function of the same module is `name/arity`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from tree_sitter import Node
+
+from otp_genesis.model.change import Edit, FileChange
+from otp_genesis.otp.syntax import Lines, Span, parse
+
+Kind = Literal["lib", "test", "config", "mix"]
+Use = Literal["dropped", "bound", "returned", "argument", "captured", "piped", "used"]
+"""What becomes of a call's value: `dropped` is proved; `bound` is `name = call` as a statement."""
+Place = Literal["function", "body", "macro", "quote"]
+Form = Literal["call", "piped", "captured"]
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """`short` stands for `full` from `start` to `end`."""
+
+    short: str
+    full: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """An `import`; `only` and `other` hold `name/arity`, `only` is `None` where all come."""
+
+    module: str
+    only: frozenset[str] | None
+    excepted: frozenset[str]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Directive:
+    """A `use` or `require` and its scope; `quoted` inside a `quote` block."""
+
+    kind: Literal["use", "require"]
+    module: str
+    start: int
+    end: int
+    scope_end: int
+    quoted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """`@name value` in a module's body."""
+
+    name: str
+    start: int
+    end: int
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One `def` of a function. `parameters` are the spans of its patterns."""
+
+    start: int
+    end: int
+    head: Span
+    parameters: tuple[Span, ...]
+    guarded: bool
+    impl: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """All clauses of one name and arity in one module; defaults widen `arities`."""
+
+    kind: str
+    name: str
+    arity: int
+    arities: range
+    module: str | None
+    quoted: bool
+    clauses: tuple[Clause, ...]
+
+    @property
+    def label(self) -> str:
+        """The function as Elixir writes it: `name/arity`."""
+        return f"{self.name}/{self.arity}"
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A `defmodule`, its full name, where it stands, and what stands in its body."""
+
+    name: str
+    start: int
+    end: int
+    header: Span
+    uses: tuple[str, ...]
+    behaviours: tuple[str, ...]
+    attributes: tuple[Attribute, ...]
+    quoted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of an OTP function. The span is the whole expression, a pipe's from its left side."""
+
+    target: str
+    start: int
+    end: int
+    name: Span
+    arguments: tuple[Span, ...]
+    form: Form
+    use: Use
+    bound: Span | None
+    place: Place
+    module: str | None
+    function: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DynamicAtom:
+    """An atom literal with an interpolation: `:"a_#{x}"`, `"a_#{x}": 1` or a sigil."""
+
+    kind: Literal["atom", "keyword", "sigil"]
+    start: int
+    end: int
+    place: Place
+    module: str | None
+    function: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """`# genesis: allow OTP001 because …` on `line`."""
+
+    line: int
+    rules: frozenset[str]
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One Elixir file and its facts."""
+
+    path: str
+    text: bytes
+    digest: str
+    kind: Kind
+    modules: tuple[Module, ...] = ()
+    functions: tuple[Function, ...] = ()
+    aliases: tuple[Alias, ...] = ()
+    imports: tuple[Import, ...] = ()
+    directives: tuple[Directive, ...] = ()
+    calls: Mapping[str, tuple[Call, ...]] = field(default_factory=dict)
+    atoms: tuple[DynamicAtom, ...] = ()
+    allowances: tuple[Allowance, ...] = ()
+
+    @property
+    def line_count(self) -> int:
+        """The number of lines."""
+        return self.text.count(b"\n") + (not self.text.endswith(b"\n") and bool(self.text))
+
+    @cached_property
+    def lines(self) -> Lines:
+        """Positions in this text."""
+        return Lines(self.text)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {name: value for name, value in self.__dict__.items() if name != "lines"}
+
+    def calls_to(self, *targets: str) -> list[Call]:
+        """Return the calls that run in production: none in macros and `quote`, in file order."""
+        found = [call for target in targets for call in self.calls.get(target, ())]
+        running = [call for call in found if call.place in ("function", "body")]
+        return sorted(running, key=lambda call: call.start)
+
+    def production_calls(self, *targets: str) -> list[Call]:
+        """Return the calls of `calls_to` that are neither in a test nor in a Mix task."""
+        if self.kind != "lib":
+            return []
+        return [call for call in self.calls_to(*targets) if not self.is_mix_task(call.module)]
+
+    def call_at(self, start: int, *targets: str) -> Call | None:
+        """Return the call of one of `targets` whose expression starts at `start`."""
+        return next((call for call in self.calls_to(*targets) if call.start == start), None)
+
+    def slice(self, span: Span) -> str:
+        """Return the source in `span`."""
+        return self.text[span[0] : span[1]].decode()
+
+    def root(self) -> Node:
+        """Parse again, for a rule that needs more of one candidate."""
+        return parse(self.text).root_node
+
+    def module_at(self, offset: int) -> Module | None:
+        """Return the innermost module around `offset`."""
+        around = [module for module in self.modules if module.start <= offset < module.end]
+        return around[-1] if around else None
+
+    def module(self, name: str | None) -> Module | None:
+        """Return the module of that name."""
+        return next((module for module in self.modules if module.name == name), None)
+
+    def functions_of(self, module: str | None) -> tuple[Function, ...]:
+        """Return the module's functions, in file order, quoted ones left out."""
+        return tuple(f for f in self.functions if f.module == module and not f.quoted)
+
+    def function(self, module: str | None, label: str | None) -> Function | None:
+        """Return the function `name/arity` of a module."""
+        return next((f for f in self.functions_of(module) if f.label == label), None)
+
+    def is_mix_task(self, module: str | None) -> bool:
+        """Whether the module is a Mix task: run by hand, outside the supervision tree."""
+        found = self.module(module)
+        return found is not None and "Mix.Task" in found.uses
+
+    def expand(self, name: str, offset: int) -> str:
+        """Return the full name of the module written as `name` at `offset`."""
+        if name == "__MODULE__" or name.startswith("__MODULE__."):
+            module = self.module_at(offset)
+            return name.replace("__MODULE__", module.name if module else "", 1)
+        if name.startswith((":", "Elixir.")):
+            return name.removeprefix("Elixir.")
+        first, dot, rest = name.partition(".")
+        for alias in reversed(self.aliases):
+            if alias.short == first and alias.start <= offset < alias.end:
+                return f"{alias.full}{dot}{rest}"
+        return name
+
+    def reference(self, module: str, offset: int) -> str:
+        """Return how to write the full name `module` at `offset`, whatever is aliased there."""
+        return module if self.expand(module, offset) == module else f"Elixir.{module}"
+
+    def requires(self, module: str, offset: int) -> bool:
+        """Whether `require module` holds at `offset`."""
+        return any(
+            found.kind == "require" and found.module == module
+            for found in self.directives
+            if not found.quoted and found.end <= offset < found.scope_end
+        )
+
+    def change(self, *edits: Edit) -> FileChange:
+        """Return these edits of this file, with the file's own line ends."""
+        if b"\r\n" in self.text:
+            edits = tuple(
+                edit.model_copy(
+                    update={"text": edit.text.replace("\r\n", "\n").replace("\n", "\r\n")}
+                )
+                for edit in edits
+            )
+        return FileChange(path=self.path, base=self.digest, edits=edits)

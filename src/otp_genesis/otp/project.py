@@ -1,0 +1,150 @@
+"""A Mix project as an immutable value: its files, and what no single file can tell."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+
+from otp_genesis.errors import NotAProject
+from otp_genesis.model.frozen import Frozen
+from otp_genesis.otp.extract import Unparsable, analyse
+from otp_genesis.otp.facts import Module, SourceFile
+
+__all__ = ["Project", "SourceFile", "Unparsed"]
+
+SKIPPED = frozenset({"deps", "_build", "node_modules", "cover", "doc", "priv", "assets"})
+FOLDERS = ("lib", "test", "config")
+
+
+class Unparsed(Frozen):
+    """A file that could not be read as Elixir; it is neither called clean nor edited."""
+
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Project:
+    """Files by their path relative to the project, with `/`."""
+
+    files: Mapping[str, SourceFile]
+    unparsed: tuple[Unparsed, ...] = ()
+
+    @classmethod
+    def read(cls, root: Path, jobs: int = 1) -> Project:
+        """Read `mix.exs`, `lib`, `test` and `config` of a project and of its umbrella's apps.
+
+        Raises `NotAProject` where `root` has no `mix.exs`. `jobs` processes share the work.
+        """
+        if not (root / "mix.exs").is_file():
+            raise NotAProject(str(root), "there is no mix.exs" if root.is_dir() else "no folder")
+        contents = {path: (root / path).read_bytes() for path in sorted(set(_paths(root)))}
+        if jobs <= 1:
+            return cls.of(contents)
+        with ProcessPoolExecutor(jobs) as pool:
+            share = max(1, len(contents) // (jobs * 4))
+            return cls._from(pool.map(_analysed, contents.items(), chunksize=share))
+
+    @classmethod
+    def of(cls, files: Mapping[str, str | bytes]) -> Project:
+        """Return the project that consists of these texts."""
+        contents = {p: t.encode() if isinstance(t, str) else t for p, t in files.items()}
+        return cls._from(_analysed(item) for item in sorted(contents.items()))
+
+    @classmethod
+    def _from(cls, analysed: Iterator[SourceFile | Unparsed]) -> Project:
+        files: dict[str, SourceFile] = {}
+        unparsed: list[Unparsed] = []
+        for found in analysed:
+            if isinstance(found, Unparsed):
+                unparsed.append(found)
+            else:
+                files[found.path] = found
+        return cls(MappingProxyType(files), tuple(unparsed))
+
+    def with_files(self, files: Mapping[str, bytes | None]) -> Project:
+        """Return the project with these files instead; `None` takes one away."""
+        kept = {path: file for path, file in self.files.items() if path not in files}
+        new = self.of({path: data for path, data in files.items() if data is not None})
+        merged = dict(sorted({**kept, **new.files}.items()))
+        unparsed = [*(lost for lost in self.unparsed if lost.file not in files), *new.unparsed]
+        return Project(
+            MappingProxyType(merged), tuple(sorted(unparsed, key=lambda lost: lost.file))
+        )
+
+    def source(self, path: str) -> bytes:
+        """Return the bytes of a file."""
+        return self.files[path].text
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"files": dict(self.files), "unparsed": self.unparsed}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state)
+
+    @cached_property
+    def modules(self) -> Mapping[str, tuple[SourceFile, Module]]:
+        """Every module outside `quote` by its full name; `lib` wins over `test`."""
+        ordered = sorted(self.files.values(), key=lambda file: file.kind == "lib")
+        return {m.name: (file, m) for file in ordered for m in file.modules if not m.quoted}
+
+    def app_of(self, path: str) -> str:
+        """Return the folder of the app that holds `path`: `apps/web/` in an umbrella, or empty."""
+        parts = path.split("/")
+        if len(parts) > 2 and parts[0] == "apps" and f"apps/{parts[1]}/mix.exs" in self.files:
+            return f"apps/{parts[1]}/"
+        return ""
+
+    def behaviours(self, module: Module) -> frozenset[str]:
+        """Return what a module uses or declares to be, through the project's own `__using__`s."""
+        found: set[str] = set()
+        waiting = [*module.uses, *module.behaviours]
+        while waiting:
+            name = waiting.pop()
+            if name in found:
+                continue
+            found.add(name)
+            file, used = self.modules.get(name, (None, None))
+            if file is not None and used is not None:
+                waiting += [
+                    d.module
+                    for d in file.directives
+                    if d.kind == "use" and d.quoted and used.start <= d.start < used.end
+                ]
+        return frozenset(found)
+
+
+def _analysed(item: tuple[str, bytes]) -> SourceFile | Unparsed:
+    path, data = item
+    try:
+        return analyse(path, data)
+    except Unparsable as reason:
+        return Unparsed(file=path, reason=str(reason))
+
+
+def _paths(root: Path) -> Iterator[str]:
+    yield "mix.exs"
+    tops = [Path()]
+    apps = root / "apps"
+    if apps.is_dir():
+        tops += [Path("apps") / p.name for p in sorted(apps.iterdir()) if (p / "mix.exs").is_file()]
+    for top in tops:
+        if top != Path():
+            yield (top / "mix.exs").as_posix()
+        for folder in FOLDERS:
+            yield from _elixir_files(root, root / top / folder)
+
+
+def _elixir_files(root: Path, folder: Path) -> Iterator[str]:
+    """Yield Elixir files below `folder`; links to folders are not followed, so loops end."""
+    for where, folders, names in os.walk(folder, followlinks=False):
+        folders[:] = sorted(f for f in folders if f not in SKIPPED and not f.startswith("."))
+        for name in sorted(names):
+            path = Path(where, name)
+            if name.endswith((".ex", ".exs")) and path.is_file():
+                yield path.relative_to(root).as_posix()

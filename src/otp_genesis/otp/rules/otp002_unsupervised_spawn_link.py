@@ -1,0 +1,113 @@
+"""OTP002: `spawn_link`, `spawn_monitor` and their kin."""
+
+from collections.abc import Iterator
+
+from otp_genesis.model.change import ChangeSet
+from otp_genesis.otp.facts import SourceFile
+from otp_genesis.otp.project import Project
+from otp_genesis.otp.rule import Bad, Declined, Finding, Good, Rule
+from otp_genesis.otp.task_calls import Rewrite, found_call, rewrite
+
+LINKS = (
+    "Kernel.spawn_link/1",
+    "Kernel.spawn_link/3",
+    ":erlang.spawn_link/1",
+    ":erlang.spawn_link/3",
+)
+MONITORS = (
+    "Kernel.spawn_monitor/1",
+    "Kernel.spawn_monitor/3",
+    ":erlang.spawn_monitor/1",
+    ":erlang.spawn_monitor/3",
+)
+REMOTE = (":erlang.spawn_link/2", ":erlang.spawn_link/4")
+TARGETS = (*LINKS, *MONITORS, *REMOTE)
+
+
+def _module(body: str, head: str = "") -> str:
+    return f"defmodule MyApp.Job do\n{head}  def go(job) do\n{body}  end\nend\n"
+
+
+class UnsupervisedSpawnLink(Rule):
+    """A process started with `spawn_link` or `spawn_monitor` is no OTP process.
+
+    ## Why is this bad?
+    It has no `$ancestors` and `$callers`, writes no crash report, does not answer system messages
+    and is in no supervisor's shutdown. OTP asks that processes be started with `proc_lib`, as
+    `Task` and `GenServer` do (https://www.erlang.org/doc/design_principles/spec_proc.html).
+
+    ## Use instead
+    `Task.start_link/1` for the same link both ways, or a child of a supervisor.
+
+    ## Fix safety
+    Unsafe: `Task.start_link/1` returns `{:ok, pid}` and logs a crash. The link stays. It is made
+    where the pid is dropped or bound to a name; `spawn_monitor` has no task that is the same.
+    """
+
+    code = "OTP002"
+    name = "unsupervised-spawn-link"
+    stage = 1
+    severity = "high"
+    safety = "unsafe"
+    effort = "minutes"
+    risk = "A crash is logged as a task's, and the function returns after the task has started."
+    examples = (
+        Bad(
+            _module("    spawn_link(fn -> run(job) end)\n    :ok\n"),
+            fixed=_module("    Task.start_link(fn -> run(job) end)\n    :ok\n"),
+        ),
+        Bad(
+            _module("    pid = spawn_link(__MODULE__, :run, [job])\n    keep(pid)\n"),
+            fixed=_module(
+                "    {:ok, pid} = Task.start_link(__MODULE__, :run, [job])\n    keep(pid)\n"
+            ),
+        ),
+        Bad(
+            _module("    job |> spawn_link()\n    :ok\n", "  alias MyApp.Task\n\n"),
+            fixed=_module("    Elixir.Task.start_link(job)\n    :ok\n", "  alias MyApp.Task\n\n"),
+        ),
+        Bad(
+            _module("    :erlang.spawn_link fn -> run(job) end\n    :ok\n"),
+            fixed=_module("    Task.start_link(fn -> run(job) end)\n    :ok\n"),
+        ),
+        Bad(_module("    {pid, ref} = spawn_monitor(fn -> run(job) end)\n    keep(pid, ref)\n")),
+        Bad(_module("    Enum.map(job, &spawn_link/1)\n")),
+        Bad(_module("    spawn_link(fn -> run(job) end)\n")),
+        Good(_module("    Task.start_link(fn -> run(job) end)\n")),
+        Good(_module("    # spawn_link(job)\n    job.spawn_link\n")),
+        Good(_module('    "spawn_link(fn -> run() end)"\n')),
+        Good(
+            "defmodule M do\n  import Kernel, except: [spawn_link: 1]\n"
+            "  def go(x), do: spawn_link(x)\n  defp spawn_link(x), do: x\nend\n"
+        ),
+        Good("defmodule M do\n  defmacro f(x), do: quote(do: spawn_link(unquote(x)))\nend\n"),
+        Good(_module("    spawn_link(job)\n"), path="test/job_test.exs"),
+    )
+
+    def check(self, project: Project, file: SourceFile) -> Iterator[Finding]:
+        """Flag each call."""
+        for call in file.production_calls(*TARGETS):
+            yield self.at(
+                file,
+                (call.start, call.end),
+                "the process is outside OTP: no crash report, no supervisor, no orderly shutdown",
+                module=call.module,
+                function=call.function,
+            )
+
+    def fix(self, project: Project, finding: Finding) -> ChangeSet | Declined:
+        """Start a linked task instead."""
+        file = project.files[finding.file]
+        call = found_call(file, finding, TARGETS)
+        if call is None:
+            return Declined("the call is no longer there")
+        if call.target in MONITORS:
+            return Declined(
+                "a task is not monitored by its starter under the same message; use"
+                " Task.Supervisor.async_nolink and handle its reply and :DOWN"
+            )
+        if call.target in REMOTE:
+            return Declined("a task cannot be started on another node by this rule")
+        new = Rewrite(f"{file.reference('Task', call.start)}.start_link")
+        edits = rewrite(file, call, new, binds=True)
+        return edits if isinstance(edits, Declined) else ChangeSet(files=(file.change(*edits),))

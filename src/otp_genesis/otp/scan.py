@@ -1,0 +1,81 @@
+"""Runs rules over a project: the report, suppressions, and findings' lasting identities."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+from otp_genesis.model.frozen import Frozen
+from otp_genesis.otp.facts import SourceFile
+from otp_genesis.otp.project import Project, Unparsed
+from otp_genesis.otp.rule import Finding, Rule, fingerprint, span_of
+from otp_genesis.otp.rules import all_rules
+
+
+class Report(Frozen):
+    """What a scan found; findings by file, line, column and rule."""
+
+    version: Literal[1] = 1
+    files: int
+    lines: int
+    elapsed_s: float
+    cached: int = 0
+    """Files whose facts were not read anew."""
+    findings: tuple[Finding, ...]
+    unparsed: tuple[Unparsed, ...]
+
+
+def scan(project: Project, rules: Iterable[Rule], only: Collection[str] = ()) -> Report:
+    """Return what `rules` (of them those whose code or name is in `only`) find in `project`."""
+    began = time.perf_counter()
+    chosen = [rule for rule in rules if not only or {rule.code, rule.name} & set(only)]
+    findings = [
+        finding for file in project.files.values() for finding in _of_file(project, file, chosen)
+    ]
+    return Report(
+        files=len(project.files) + len(project.unparsed),
+        lines=sum(file.line_count for file in project.files.values()),
+        elapsed_s=time.perf_counter() - began,
+        findings=tuple(sorted(findings, key=_place)),
+        unparsed=project.unparsed,
+    )
+
+
+def scan_path(root: Path, only: Collection[str] = (), jobs: int = 1) -> Report:
+    """Read the project at `root` and scan it with every rule; the time includes the reading."""
+    began = time.perf_counter()
+    report = scan(Project.read(root, jobs), all_rules(), only)
+    return report.model_copy(update={"elapsed_s": time.perf_counter() - began})
+
+
+def _place(finding: Finding) -> tuple[str, int, int, str]:
+    return finding.file, finding.line, finding.column, finding.rule
+
+
+def _of_file(project: Project, file: SourceFile, rules: Sequence[Rule]) -> Iterator[Finding]:
+    for rule in rules:
+        found = sorted(rule.check(project, file), key=_place)
+        seen: Counter[str] = Counter()
+        for finding in found:
+            ordinal = seen[finding.fingerprint]
+            seen[finding.fingerprint] += 1
+            if not _allowed(file, finding):
+                yield _numbered(file, finding, ordinal)
+
+
+def _numbered(file: SourceFile, finding: Finding, ordinal: int) -> Finding:
+    if ordinal == 0:
+        return finding
+    flagged = file.slice(span_of(file, finding))
+    name = fingerprint(finding.rule, finding.module, finding.function, flagged, ordinal)
+    return finding.model_copy(update={"fingerprint": name})
+
+
+def _allowed(file: SourceFile, finding: Finding) -> bool:
+    return any(
+        finding.rule in allowance.rules and allowance.line in (finding.line, finding.line - 1)
+        for allowance in file.allowances
+    )

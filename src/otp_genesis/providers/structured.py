@@ -1,0 +1,38 @@
+"""A model's text → data that fits a schema, whatever the provider promised."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+_FENCE = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL)
+
+
+def extract(text: str) -> Any:
+    """Return the JSON value in `text`: all of it, in a fence, or amid prose.
+
+    Raises `ValueError` where there is none.
+    """
+    candidates = [text, *(match[1] for match in _FENCE.finditer(text))]
+    for candidate in candidates:
+        try:
+            return json.loads(candidate)
+        except ValueError:
+            continue
+    decoder = json.JSONDecoder()
+    for match in re.finditer(r"[\[{]", text):
+        try:
+            return decoder.raw_decode(text, match.start())[0]
+        except ValueError:
+            continue
+    raise ValueError("there is no JSON in the answer")
+
+
+def misfits(data: Any, schema: dict[str, Any]) -> list[str]:
+    """Return what keeps `data` from fitting the JSON Schema (2020-12), each with its place."""
+    errors = Draft202012Validator(schema).iter_errors(data)
+    ordered = sorted(errors, key=lambda error: list(map(str, error.path)))
+    return [f"{error.json_path}: {error.message[:300]}" for error in ordered]

@@ -1,0 +1,326 @@
+"""Where the rooms meet: registries filled, a store opened, runs begun and taken up again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from otp_genesis.contracts.catalog import ProviderRegistry, StepRegistry
+from otp_genesis.contracts.plugin import Plugin, Quarantined, load_plugins
+from otp_genesis.contracts.provider import Models
+from otp_genesis.contracts.store import Entry, Store
+from otp_genesis.durable.memory import MemoryStore
+from otp_genesis.durable.sqlite import SqliteStore
+from otp_genesis.engine.check import check
+from otp_genesis.engine.program import Program
+from otp_genesis.engine.run import Listener, Run, run_program
+from otp_genesis.errors import GenesisError, StoreUnavailable, UsageError
+from otp_genesis.expr.scope import Scope
+from otp_genesis.expr.template import fill
+from otp_genesis.model.change import Revision
+from otp_genesis.model.event import Answered, Noted, RunFinished, RunStarted, RunStatus
+from otp_genesis.model.load import load_pipeline
+from otp_genesis.model.outcome import Failed, Ok, Outcome, Suspended
+from otp_genesis.model.pipeline import Pipeline
+from otp_genesis.model.run import Mode, RunError, RunReport, RunRequest, RunState, fold
+from otp_genesis.opening import Opened, opened_files
+from otp_genesis.providers.gateway import Gateway
+from otp_genesis.providers.scripted import ScriptedProvider
+from otp_genesis.settings import Settings, load_settings
+from otp_genesis.steps import BUILT_IN
+from otp_genesis.steps.document import document_type
+
+PACKAGED = "package:"
+START = "@start"
+"""The journal's row for the files at the first start."""
+
+
+class Runtime:
+    """Step types, providers and a store, ready to run pipelines.
+
+    `Runtime()` has the built-in types and the installed plugins; with `discover=False` only the
+    `plugins` that are given. Without `store` runs are kept below `settings.home`.
+    """
+
+    def __init__(
+        self,
+        *,
+        plugins: Iterable[Plugin] = (),
+        discover: bool = True,
+        store: Store | None = None,
+        settings: Settings | None = None,
+        listeners: Iterable[Listener] = (),
+    ):
+        self.settings = settings or load_settings()
+        self.steps = StepRegistry()
+        self.providers = ProviderRegistry()
+        self.quarantined: tuple[Quarantined, ...] = ()
+        self.extras: dict[str, tuple[Any, ...]] = {}
+        self._store = store
+        self._listeners = tuple(listeners)
+        for kind in BUILT_IN:
+            self.steps.register(kind)
+        self.providers.register(_scripted(self.settings))
+        found = tuple(plugins)
+        if discover:
+            installed, self.quarantined = load_plugins()
+            found = (*installed, *found)
+        for plugin in found:
+            self._add(plugin)
+
+    @classmethod
+    def in_memory(cls, **options: Any) -> Runtime:
+        """Return a runtime that keeps nothing once it is gone."""
+        return cls(store=MemoryStore(), **options)
+
+    @property
+    def store(self) -> Store:
+        """Where runs are kept; opened when first asked for."""
+        if self._store is None:
+            self._store = SqliteStore(self.settings.home / "runs.sqlite")
+        return self._store
+
+    def load(self, name: str | Path) -> Pipeline:
+        """Return a pipeline by its file, or by `package:MODULE/FILE` where it is shipped."""
+        text = str(name)
+        if text.startswith(PACKAGED):
+            package, _, file = text.removeprefix(PACKAGED).partition("/")
+            return load_pipeline(Path(str(files(package))) / file)
+        return load_pipeline(Path(text))
+
+    def check(self, pipeline: Pipeline) -> Program:
+        """Return the program; raise `InvalidDocument` with every complaint."""
+        return check(pipeline, self.steps.snapshot())
+
+    async def run(
+        self,
+        pipeline: Pipeline | str | Path,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        run_id: str | None = None,
+        mode: Mode = "live",
+        provider: str | None = None,
+        workspace: str | None = None,
+        output: str | None = None,
+        approve: bool = False,
+    ) -> RunReport:
+        """Run a pipeline to its end, its failure or its first question."""
+        if not isinstance(pipeline, Pipeline):
+            named, pipeline = str(pipeline), self.load(pipeline)
+        else:
+            named = pipeline.document.file
+        program = self.check(pipeline)
+        complaint, taken = pipeline.take_inputs(dict(inputs or {}))
+        if complaint:
+            raise UsageError(f"{named}: {complaint}")
+        if not named.startswith(PACKAGED):
+            named = str(Path(named).resolve())
+        request = RunRequest(
+            run_id=run_id or new_run_id(),
+            pipeline=named,
+            name=pipeline.name,
+            inputs=taken,
+            mode=mode,
+            provider=provider or self.settings.provider,
+            workspace=str(Path(workspace or self.settings.workspace).resolve()),
+            output=str(Path(output or self.settings.output).resolve()),
+            approve=approve,
+            started_at=float(int(time.time())),
+        )
+        await self.store.create(request)
+        return await self._go(request, program, resumed=False)
+
+    async def resume(self, run_id: str, *, approve: bool = False) -> RunReport:
+        """Take a run up where it was; what is finished is not done again."""
+        request = await self.store.request(run_id)
+        if approve:
+            request = request.model_copy(update={"approve": True})
+        program = self.check(self.load(request.pipeline))
+        return await self._go(request, program, resumed=True)
+
+    async def state(self, run_id: str) -> RunState:
+        """Return a run as far as it is, as a fold over its events."""
+        await self.store.request(run_id)
+        state = fold(event for _, event in await self.store.events(run_id))
+        alive = state.status != "running" or _alive(state.pid)
+        return state if alive else replace(state, status="interrupted")
+
+    async def answer(self, run_id: str, text: str, *, by: str = "person") -> None:
+        """Answer the question of a suspended run; raise `UsageError` where none is open."""
+        state = await self.state(run_id)
+        if state.status != "suspended" or state.error_path is None:
+            raise UsageError(f"run {run_id!r} asks nothing; it is {state.status}")
+        event = Answered(at=time.time(), path=state.error_path, answer=text, by=by)
+        await self.store.append(run_id, event)
+
+    async def close(self) -> None:
+        """Let go of the store."""
+        if self._store is not None:
+            await self._store.close()
+
+    async def _go(self, request: RunRequest, program: Program, *, resumed: bool) -> RunReport:
+        began = time.time()
+        pipeline = program.pipeline
+        scope = initial_scope(pipeline, request, self.settings)
+        needed = program.uses_codebase
+        async with opened_files(request, pipeline, scope, self.settings, needed=needed) as opened:
+            run = await self._prepared(request, opened)
+            await run.emit(RunStarted(at=began, resumed=resumed, pid=os.getpid()))
+            try:
+                scope = replace(scope, revision=await started_from(run, opened))
+                outcome = await run_program(run, program, scope, request.name)
+            except GenesisError as error:
+                with suppress(StoreUnavailable):
+                    await run.emit(RunFinished(at=time.time(), status="failed", error=str(error)))
+                raise
+            await run.emit(_finished(outcome))
+            opened.done = isinstance(outcome, Ok)
+        events = [event for _, event in await self.store.events(request.run_id)]
+        return _report(request, program, outcome, fold(events), began)
+
+    async def _prepared(self, request: RunRequest, opened: Opened) -> Run:
+        providers = self.providers.snapshot()
+
+        def models(path: str) -> Models:
+            return Gateway(providers, path, prepared.emit, request.provider)
+
+        state = fold(event for _, event in await self.store.events(request.run_id))
+        prepared = Run(
+            run_id=request.run_id,
+            store=self.store,
+            models=models,
+            ground=opened.ground,
+            facts={
+                **self.extras,
+                **opened.facts,
+                "settings": self.settings,
+                "request": request,
+            },
+            journal=await self.store.journal(request.run_id),
+            answers=state.answers,
+            approve=request.approve,
+            output=Path(request.output) if request.output else None,
+            listeners=self._listeners,
+        )
+        return prepared
+
+    def _add(self, plugin: Plugin) -> None:
+        try:
+            for kind in plugin.steps:
+                metadata = replace(kind.metadata, origin=plugin.name)
+                self.steps.register(replace(kind, metadata=metadata))
+            for path in plugin.pipelines:
+                self.steps.register(document_type(load_pipeline(path), origin=plugin.name))
+            for provider in plugin.providers:
+                self.providers.register(provider)
+        except GenesisError as error:
+            self.quarantined = (*self.quarantined, Quarantined(plugin.name, str(error)))
+            return
+        for place, values in plugin.extras.items():
+            self.extras[place] = (*self.extras.get(place, ()), *values)
+
+
+def new_run_id() -> str:
+    """Return an id that sorts by time: date, time, and six random characters."""
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
+
+
+async def started_from(run: Run, opened: Opened) -> Revision | None:
+    """Return the files as they were when the run was first begun, keeping them the first time."""
+    if (entry := run.journal.get(START)) is not None and isinstance(entry.outcome, Ok):
+        return entry.outcome.revision
+    start = opened.start
+    if start is None and opened.codebase is not None:
+        start = await opened.codebase.snapshot()
+    if start is not None:
+        event = Noted(at=run.clock(), path=START, message=f"the files are {start.tree[:12]}")
+        await run.store.record(run.run_id, START, Entry("start", Ok(revision=start)), event)
+    return start
+
+
+def initial_scope(pipeline: Pipeline, request: RunRequest, settings: Settings) -> Scope:
+    """Return what the first step of a run sees."""
+    facts = {
+        "workflow": {"name": pipeline.name, "version": pipeline.version},
+        "run": {"id": request.run_id, "mode": request.mode, "started_at": request.started_at},
+        "env": {name: settings.environ.get(name) for name in pipeline.env},
+    }
+    scope = Scope(inputs=request.inputs, facts=facts)
+    return replace(scope, state=fill(pipeline.variables, scope.names()))
+
+
+def _scripted(settings: Settings) -> ScriptedProvider:
+    script = settings.sections.get("providers", {}).get("scripted", {}).get("file")
+    script = settings.environ.get("GENESIS_SCRIPT") or script
+    return ScriptedProvider.from_file(Path(script)) if script else ScriptedProvider()
+
+
+def _finished(outcome: Outcome) -> RunFinished:
+    status: RunStatus = "succeeded"
+    error = path = None
+    if isinstance(outcome, Failed):
+        status, error, path = "failed", outcome.error, outcome.path
+    elif isinstance(outcome, Suspended):
+        status, error, path = "suspended", outcome.question, outcome.path
+    outputs = outcome.output if isinstance(outcome, Ok) and isinstance(outcome.output, dict) else {}
+    return RunFinished(at=time.time(), status=status, error=error, path=path, outputs=outputs)
+
+
+def _report(
+    request: RunRequest, program: Program, outcome: Outcome, state: RunState, began: float
+) -> RunReport:
+    output = outcome.output if isinstance(outcome, Ok) else {}
+    declared = bool(program.pipeline.outputs)
+    error = question = None
+    if isinstance(outcome, Failed):
+        path = outcome.path or request.name
+        error = RunError(step=path.rsplit("/", 1)[-1], path=path, message=outcome.error)
+    if isinstance(outcome, Suspended):
+        question = outcome.question
+    statuses = {"failed": Failed, "suspended": Suspended}
+    status: Any = next(
+        (n for n, kind in statuses.items() if isinstance(outcome, kind)), "succeeded"
+    )
+    return RunReport(
+        run_id=request.run_id,
+        status=status,
+        results={} if declared else output,
+        outputs=output if declared else {},
+        error=error,
+        question=question,
+        usage=state.usage,
+        duration_s=time.time() - began,
+    )
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return pid > 0
+
+
+def run(
+    pipeline: Pipeline | str | Path, inputs: Mapping[str, Any] | None = None, **options: Any
+) -> RunReport:
+    """Run a pipeline from code that is not async; `options` as `Runtime.run` has them."""
+
+    async def go() -> RunReport:
+        runtime = Runtime()
+        try:
+            return await runtime.run(pipeline, inputs, **options)
+        finally:
+            await runtime.close()
+
+    return asyncio.run(go())

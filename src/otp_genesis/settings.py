@@ -1,0 +1,111 @@
+"""Where settings come from: the environment, `genesis.toml`, the user's configuration.
+
+The sections of `genesis.toml` belong to those who read them; each is checked by its reader's
+model, so that a misspelt key is an error wherever it stands.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from otp_genesis.errors import UsageError, did_you_mean
+from otp_genesis.model.frozen import Frozen
+
+FILE = "genesis.toml"
+SECTIONS = ("verify", "providers", "plugins", "run", "scan")
+
+S = TypeVar("S", bound=Frozen)
+
+
+class RunDefaults(Frozen):
+    """The section `[run]`."""
+
+    workspace: str | None = None
+    output: str | None = None
+    provider: str | None = None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that is set outside a document and the command line."""
+
+    home: Path
+    """Where runs are kept: journal, worktrees, reports."""
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    sections: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    source: Path | None = None
+    """The `genesis.toml` that `sections` come from."""
+
+    def section(self, name: str, model: type[S]) -> S:
+        """Return a section of `genesis.toml`; raise `UsageError` for what it cannot hold."""
+        try:
+            return model.model_validate(self.sections.get(name, {}))
+        except ValidationError as error:
+            detail = error.errors()[0]
+            key = ".".join(map(str, detail["loc"]))
+            hint = ""
+            if detail["type"] == "extra_forbidden":
+                hint = did_you_mean(str(detail["loc"][-1]), model.model_fields)
+            message = f"{self.source or FILE}: [{name}] {key}: {detail['msg']}{hint}"
+            raise UsageError(message) from None
+
+    @property
+    def workspace(self) -> str:
+        """The folder that pipelines without a project work in."""
+        named = self.environ.get("PIPELINE_WORKSPACE_DIR")
+        return named or self.section("run", RunDefaults).workspace or "./workspace"
+
+    @property
+    def output(self) -> str:
+        """The folder below which `output_to_file` writes."""
+        named = self.environ.get("PIPELINE_OUTPUT_DIR")
+        return named or self.section("run", RunDefaults).output or "./outputs"
+
+    @property
+    def provider(self) -> str | None:
+        """The provider that is asked where a step names none."""
+        named = self.environ.get("GENESIS_PROVIDER")
+        return named or self.section("run", RunDefaults).provider
+
+
+def load_settings(folder: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings that hold in `folder`.
+
+    Raises `UsageError` for a `genesis.toml` that cannot be read or has an unknown section.
+    """
+    environ = dict(os.environ) if environ is None else environ
+    home = environ.get("GENESIS_HOME")
+    if not home:
+        state = environ.get("XDG_STATE_HOME") or str(Path("~/.local/state").expanduser())
+        home = f"{state}/genesis"
+    config = environ.get("XDG_CONFIG_HOME") or str(Path("~/.config").expanduser())
+    sections: dict[str, dict[str, Any]] = {}
+    source = None
+    for path in (Path(config) / "genesis" / FILE, (folder or Path()) / FILE):
+        if (found := _read(path)) is not None:
+            source = path
+            for name, section in found.items():
+                sections[name] = {**sections.get(name, {}), **section}
+    return Settings(Path(home).expanduser().resolve(), environ, sections, source)
+
+
+def _read(path: Path) -> dict[str, dict[str, Any]] | None:
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: {error}") from None
+    for name, section in data.items():
+        if name not in SECTIONS:
+            raise UsageError(f"{path}: unknown section [{name}]{did_you_mean(name, SECTIONS)}")
+        if not isinstance(section, dict):
+            raise UsageError(f"{path}: {name!r} must be a section: [{name}]")
+    return data
