@@ -89,12 +89,15 @@ class Runtime:
         return self._store
 
     def load(self, name: str | Path) -> Pipeline:
-        """Return a pipeline by its file, or by `package:MODULE/FILE` where it is shipped."""
+        """Return a pipeline by its file, or by `package:MODULE/FILE` where it is shipped.
+
+        It may carry complaints: `check` tells them with its own.
+        """
         text = str(name)
         if text.startswith(PACKAGED):
             package, _, file = text.removeprefix(PACKAGED).partition("/")
-            return load_pipeline(Path(str(files(package))) / file)
-        return load_pipeline(Path(text))
+            return load_pipeline(Path(str(files(package))) / file, lenient=True)
+        return load_pipeline(Path(text), lenient=True)
 
     def check(self, pipeline: Pipeline) -> Program:
         """Return the program; raise `InvalidDocument` with every complaint."""

@@ -47,6 +47,7 @@ class Checker:
 
     def document(self, pipeline: Pipeline) -> Program:
         """Bind a whole document, which sees nothing of what is around it."""
+        self.complaints += pipeline.complaints
         self._stack.append(_identity(pipeline))
         try:
             variables = frozenset(pipeline.variables) | _variables_set(pipeline.steps)
@@ -79,7 +80,7 @@ class Checker:
                 inner = parse_inline(pipeline, value, at)
             else:
                 folder = FilePath(pipeline.document.file).parent
-                inner = load_pipeline(folder / str(value))
+                inner = load_pipeline(folder / str(value), lenient=True)
         except InvalidDocument as error:
             self.complaints += error.diagnostics
             return None

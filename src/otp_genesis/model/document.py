@@ -64,7 +64,8 @@ class Document:
     data: Any
     values: Mapping[Path, Span] = field(default_factory=dict, repr=False)
     keys: Mapping[Path, Span] = field(default_factory=dict, repr=False)
-    warnings: tuple[Diagnostic, ...] = ()
+    complaints: tuple[Diagnostic, ...] = ()
+    """What is wrong with it as YAML, but leaves it readable: a key given twice, say."""
 
     def at(self, path: Path, *, key: bool = False) -> Span:
         """Return where `path` is, or the nearest thing around it that has a place."""
@@ -107,7 +108,7 @@ class Document:
 
 
 def read_document(text: str, file: str = "<text>") -> Document:
-    """Return the document in `text`; raise `InvalidDocument` with every complaint."""
+    """Return the document in `text`; raise `InvalidDocument` where it cannot be read at all."""
     bare = Document(file, text, None)
     loader = None
     try:
@@ -123,9 +124,8 @@ def read_document(text: str, file: str = "<text>") -> Document:
             loader.dispose()
     builder = _Builder(bare)
     data = builder.build(root, ()) if root is not None else None
-    if builder.complaints:
-        raise InvalidDocument(sorted(builder.complaints))
-    return Document(file, text, data, builder.values, builder.keys)
+    found = tuple(sorted(builder.complaints))
+    return Document(file, text, data, builder.values, builder.keys, found)
 
 
 def _yaml_complaint(document: Document, error: yaml.MarkedYAMLError) -> Diagnostic:

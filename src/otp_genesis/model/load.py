@@ -7,6 +7,7 @@ skeleton is read: the workflow's own keys, and that steps are steps.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,12 @@ WORKFLOW_KEYS = (
 )  # fmt: skip
 
 
-def load_pipeline(source: str | Path) -> Pipeline:
+def load_pipeline(source: str | Path, *, lenient: bool = False) -> Pipeline:
     """Return the pipeline in a file.
 
-    Raises `UsageError` where the file cannot be read and `InvalidDocument`, with every complaint,
-    where it holds no pipeline.
+    Raises `UsageError` where the file cannot be read and `InvalidDocument`, with every complaint
+    about its shape, where it holds no pipeline. A `lenient` reader gets a pipeline that carries
+    its complaints, as far as there is one, so that a check can add its own.
     """
     path = Path(source)
     try:
@@ -44,26 +46,27 @@ def load_pipeline(source: str | Path) -> Pipeline:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise UsageError(f"{path}:{line}: not UTF-8 text; save the file as UTF-8") from None
-    return parse_pipeline(text, str(path))
+    return parse_pipeline(text, str(path), lenient=lenient)
 
 
-def parse_pipeline(text: str, file: str = "<text>") -> Pipeline:
-    """Return the pipeline in `text`; raise `InvalidDocument` with every complaint."""
+def parse_pipeline(text: str, file: str = "<text>", *, lenient: bool = False) -> Pipeline:
+    """Return the pipeline in `text`, as `load_pipeline` does."""
     document = read_document(text, file)
-    reader = _Reader(document)
-    pipeline = reader.pipeline(document.data, ())
-    if reader.complaints or pipeline is None:
-        raise InvalidDocument(sorted(reader.complaints))
-    return pipeline
+    return _read(document, document.data, (), lenient)
 
 
 def parse_inline(outer: Pipeline, value: Any, at: Place) -> Pipeline:
-    """Return the pipeline that is written inside another at `at`; raise `InvalidDocument`."""
-    reader = _Reader(outer.document)
+    """Return the pipeline that is written inside another at `at`, leniently."""
+    return _read(outer.document, value, at, lenient=True)
+
+
+def _read(document: Document, value: Any, at: Place, lenient: bool) -> Pipeline:
+    reader = _Reader(document)
     pipeline = reader.pipeline(value, at)
-    if reader.complaints or pipeline is None:
-        raise InvalidDocument(sorted(reader.complaints))
-    return pipeline
+    complaints = tuple(sorted((*document.complaints, *reader.complaints)))
+    if pipeline is None or (complaints and not lenient):
+        raise InvalidDocument(complaints)
+    return replace(pipeline, complaints=complaints)
 
 
 def read_steps(document: Document, value: Any, at: Place) -> tuple[list[Step], list[Diagnostic]]:

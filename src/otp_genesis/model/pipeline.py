@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from otp_genesis.errors import did_you_mean
+from otp_genesis.model.diagnostic import Diagnostic
 from otp_genesis.model.document import Document, Path
 from otp_genesis.model.frozen import Frozen
 
@@ -119,6 +120,8 @@ class Pipeline:
     variables: dict[str, Any] = field(default_factory=dict)
     env: tuple[str, ...] = ()
     codebase: CodebaseSpec | None = None
+    complaints: tuple[Diagnostic, ...] = field(default=(), repr=False)
+    """What is wrong with it, where it was read all the same."""
 
     def take_inputs(self, given: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
         """Return what is wrong with the given inputs, if anything, and all inputs with defaults."""

@@ -9,7 +9,7 @@ from tree_sitter import Node
 from otp_genesis.model.change import Edit
 from otp_genesis.otp.facts import Clause, Function, Module, SourceFile
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.syntax import Span, arguments, at, child, code, target, walk
+from otp_genesis.otp.syntax import arguments, at, child, code, target, walk
 
 SERVERS = frozenset({"GenServer", ":gen_server", "GenStage"})
 CALLBACKS = frozenset(
