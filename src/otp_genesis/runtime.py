@@ -6,7 +6,7 @@ import asyncio
 import os
 import secrets
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from importlib.resources import files
@@ -64,6 +64,7 @@ class Runtime:
         self.providers = ProviderRegistry()
         self.quarantined: tuple[Quarantined, ...] = ()
         self.extras: dict[str, tuple[Any, ...]] = {}
+        self.services: dict[str, Callable[[], Any]] = {}
         self._store = store
         self._listeners = tuple(listeners)
         for kind in BUILT_IN:
@@ -178,7 +179,9 @@ class Runtime:
             run = await self._prepared(request, opened)
             await run.emit(RunStarted(at=began, resumed=resumed, pid=os.getpid()))
             try:
-                scope = replace(scope, revision=await started_from(run, opened))
+                scope = replace(
+                    scope, revision=await started_from(run, opened, writes=program.writes)
+                )
                 outcome = await run_program(run, program, scope, request.name)
             except GenesisError as error:
                 with suppress(StoreUnavailable):
@@ -203,6 +206,7 @@ class Runtime:
             ground=opened.ground,
             facts={
                 **self.extras,
+                **{name: make() for name, make in self.services.items()},
                 **opened.facts,
                 "settings": self.settings,
                 "request": request,
@@ -229,6 +233,7 @@ class Runtime:
             return
         for place, values in plugin.extras.items():
             self.extras[place] = (*self.extras.get(place, ()), *values)
+        self.services.update(plugin.services)
 
 
 def new_run_id() -> str:
@@ -236,12 +241,12 @@ def new_run_id() -> str:
     return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
 
 
-async def started_from(run: Run, opened: Opened) -> Revision | None:
+async def started_from(run: Run, opened: Opened, *, writes: bool) -> Revision | None:
     """Return the files as they were when the run was first begun, keeping them the first time."""
     if (entry := run.journal.get(START)) is not None and isinstance(entry.outcome, Ok):
         return entry.outcome.revision
     start = opened.start
-    if start is None and opened.codebase is not None:
+    if start is None and opened.codebase is not None and writes:
         start = await opened.codebase.snapshot()
     if start is not None:
         event = Noted(at=run.clock(), path=START, message=f"the files are {start.tree[:12]}")

@@ -40,6 +40,8 @@ class WorkBranch:
     author: Author
     date: datetime
     """Of every commit, so that the same work gives the same commit ids."""
+    own_checkout: bool = False
+    """Whether it is the run's own folder that is on the branch."""
 
     @property
     def reference(self) -> str:
@@ -73,15 +75,12 @@ class WorkBranch:
         await self.git.run("update-ref", f"{self.refs_prefix}/commits/{commit}", commit)
 
     async def move(self, commit: str) -> None:
-        """Point the branch at `commit`; raise `UsageError` where someone else has moved it."""
+        """Point the branch at `commit`; raise `UsageError` where someone else uses it."""
         tip = await self.tip()
         if tip == commit:
             return
-        if tip is not None and not await self._is_own(tip):
-            raise UsageError(
-                f"branch {self.name!r} was moved to {tip[:12]} by someone else; "
-                f"keep that work under another branch name, then resume"
-            )
+        if tip is not None:
+            await self._check_movable(tip)
         await self.git.run("update-ref", self.reference, commit, tip or "")
 
     async def delete(self) -> None:
@@ -89,6 +88,27 @@ class WorkBranch:
         tip = await self.tip()
         if tip is not None and await self._is_own(tip):
             await self.git.run("update-ref", "-d", self.reference, tip)
+
+    async def drop_references(self) -> None:
+        """Give up the run's states and commits but for the branch; git may then forget them."""
+        listed = await self.git.line("for-each-ref", "--format=%(refname)", f"{self.refs_prefix}/")
+        orders = "".join(f"delete {name}\n" for name in listed.splitlines())
+        await self.git.run("update-ref", "--stdin", stdin=orders.encode())
+
+    async def _check_movable(self, tip: str) -> None:
+        if not await self._is_own(tip):
+            raise UsageError(
+                f"branch {self.name!r} was moved to {tip[:12]} by someone else;"
+                " keep that work under another branch name, then resume"
+            )
+        worktrees = (await self.git.line("worktree", "list", "--porcelain")).split("\n\n")
+        for worktree in worktrees if not self.own_checkout else ():
+            place, *rest = worktree.splitlines()
+            if f"branch {self.reference}" in rest:
+                raise UsageError(
+                    f"branch {self.name!r} is checked out in {place.removeprefix('worktree ')};"
+                    " switch to another branch there, then resume"
+                )
 
     async def _is_own(self, commit: str) -> bool:
         known = f"{self.refs_prefix}/commits/{commit}"

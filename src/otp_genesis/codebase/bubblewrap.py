@@ -21,6 +21,7 @@ _ROOT_KEEPS = ("CAP_DAC_OVERRIDE", "CAP_CHOWN", "CAP_FOWNER")
 class BubblewrapSandbox:
     """`Sandbox` in which a command can change nothing but its folder and those in `writable`.
 
+    Of these, `.git` can only be read.
     All else can be read, except /tmp: there a command finds an empty folder of its own, with the
     `readable` and `writable` folders shown through. A command that a signal ends has the exit code
     128 and the signal's number, as in a shell: its own container stands in between.
@@ -57,8 +58,13 @@ class BubblewrapSandbox:
         for folder in self.readable:
             walls += ["--ro-bind", str(folder), str(folder)]
         own = () if cwd == "/" else (Path(os.path.realpath(cwd)),)
-        for folder in (*own, *self.writable):
+        open_to_writes = (*own, *self.writable)
+        for folder in open_to_writes:
             walls += ["--bind", str(folder), str(folder)]
+        # Git runs outside the walls: a command that could change its configuration could get out.
+        for inner in (folder / ".git" for folder in open_to_writes):
+            if inner.exists():
+                walls += ["--ro-bind", str(inner), str(inner)]
         walls += ["--chdir", os.path.realpath(cwd)]
         walls += ["--unshare-pid", "--unshare-ipc", "--die-with-parent", "--new-session"]
         if not limits.network:

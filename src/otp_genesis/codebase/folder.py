@@ -44,13 +44,15 @@ class FolderCodebase(GitCodebase):
         shadow = run_folder(state_dir, run_id) / "shadow.git"
         await asyncio.to_thread(_prepare, shadow, folder, state_dir)
         git = Git(folder, env).with_variables(GIT_DIR=str(shadow), GIT_WORK_TREE=str(folder))
-        await git.run("init", "--quiet", "--initial-branch=work")
+        await git.run("init", "--quiet", "--template=", "--initial-branch=work")
         refs_prefix = f"refs/genesis/{run_id}"
         chosen = sandbox or (await choose_sandbox(env)).sandbox
         return cls(
             files=ProjectFiles(Jail.at(folder)),
             trees=Trees(git, shadow / "index", shadow / "info" / "exclude", refs_prefix),
-            branch=WorkBranch(git, "work", refs_prefix, None, Author(), commit_date),
+            branch=WorkBranch(
+                git, "work", refs_prefix, None, Author(), commit_date, own_checkout=True
+            ),
             sandbox=chosen,
             env=env,
             limits=limits or Limits(),

@@ -39,6 +39,7 @@ _EXACT = (
     "advice.detachedHead=false",
     "advice.addEmbeddedRepo=false",
 )
+_LACKS = ("No space left on device", "Read-only file system", "Disk quota exceeded")
 _NO_CONFIGURATION = {
     "GIT_CONFIG_NOSYSTEM": "1",
     "GIT_CONFIG_GLOBAL": os.devnull,
@@ -75,7 +76,10 @@ class Git:
         """Return what the command prints."""
         code, out, err = await self._execute(arguments, stdin)
         if code != 0:
-            raise GitFailed(arguments, err.decode(errors="replace"))
+            said = err.decode(errors="replace")
+            if any(words in said for words in _LACKS):
+                raise EnvironmentLacks(f"git {arguments[0]} in {self.folder}: {said.strip()}")
+            raise GitFailed(arguments, said)
         return out
 
     async def line(self, *arguments: str) -> str:

@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from uuid import uuid4
 
 from otp_genesis.codebase.capture import CapturedPipe
@@ -44,7 +45,7 @@ def require_program(argv: Sequence[str], cwd: str, env: Mapping[str, str]) -> st
     if not argv or any("\0" in part for part in argv):
         raise UsageError("a command needs a program, and can hold no NUL character")
     program = argv[0]
-    spelled = os.path.join(cwd, program) if "/" in program else program  # noqa: PTH118
+    spelled = str(Path(cwd, program)) if "/" in program else program
     found = shutil.which(spelled, path=env.get("PATH", os.defpath))
     if found is None:
         hint = _INSTALL.get(program, f"install it, or put it on the PATH ({env.get('PATH', '')})")
@@ -90,6 +91,7 @@ async def _start(
     command: Sequence[str], cwd: str, env: Mapping[str, str], out: CapturedPipe, err: CapturedPipe
 ) -> tuple[asyncio.subprocess.Process, ProcessTree]:
     marker = uuid4().hex
+    tree = ProcessTree(marker)
     try:
         process = await asyncio.create_subprocess_exec(
             *command,
@@ -104,11 +106,12 @@ async def _start(
         raise EnvironmentLacks(f"cannot run {command[0]!r} in {cwd}: {error.strerror}") from error
     except asyncio.CancelledError:
         # The program may run already; asyncio then ends it, but not what it has started.
-        await asyncio.shield(asyncio.to_thread(ProcessTree(None, marker).kill))
+        await asyncio.shield(asyncio.to_thread(tree.kill))
         raise
     out.hand_over()
     err.hand_over()
-    return process, ProcessTree(process.pid, marker)
+    tree.leader = process.pid
+    return process, tree
 
 
 async def _end(

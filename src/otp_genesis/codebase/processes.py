@@ -20,6 +20,7 @@ from typing import NamedTuple
 MARKER = "GENESIS_SANDBOX_ID"
 _PROC = Path("/proc")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_DOUBTS = 10
 _GONE = (FileNotFoundError, ProcessLookupError, PermissionError)
 
 
@@ -35,17 +36,23 @@ class Process(NamedTuple):
 
 
 class ProcessTree:
-    """All processes that come from one started command, whose pid `leader` is where known."""
+    """All processes that come from one command; made before it is started.
 
-    def __init__(self, leader: int | None, marker: str):
-        self._leader = leader
+    `leader` is its first process, as soon as that is known.
+    """
+
+    def __init__(self, marker: str):
+        self.leader: int | None = None
         self._marker = f"{MARKER}={marker}".encode()
+        self._since = (time.clock_gettime(time.CLOCK_BOOTTIME) - 1) * os.sysconf("SC_CLK_TCK")
+        self._undecided = False
         self._members: set[tuple[int, int]] = set()
         self._strangers: set[tuple[int, int]] = set()
 
     def members(self) -> list[Process]:
         """Return those that live now, zombies left out."""
         everyone = [process for process in _everyone() if process.alive]
+        self._undecided = False
         mine = {process.pid for process in everyone if self._is_marked(process)}
         while grown := {p.pid for p in everyone if p.parent in mine and p.pid not in mine}:
             mine |= grown
@@ -60,24 +67,34 @@ class ProcessTree:
     def kill(self, within_s: float = 5.0) -> None:
         """Kill until none is left; blocks, for as long as the kernel takes to end them."""
         deadline = time.monotonic() + within_s
-        while (left := self.members()) and time.monotonic() < deadline:
+        doubts = 0
+        while time.monotonic() < deadline and doubts < _DOUBTS:
+            left = self.members()
+            if not left and not self._undecided:
+                return
             for process in left:
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(process.pid, signal.SIGKILL)
+            doubts += not left
             time.sleep(0.002)
 
     def _is_marked(self, process: Process) -> bool:
         key = (process.pid, process.start)
         if key in self._members:
             return True
-        if self._leader in (process.pid, process.session):
+        if self.leader in (process.pid, process.session):
             return True
         # Belonging is inherited at birth, so that a stranger once is a stranger for ever.
         if key in self._strangers:
             return False
-        if self._marker in _environment(process.pid):
+        environment = _environment(process.pid)
+        if self._marker in environment:
             return True
-        self._strangers.add(key)
+        if environment == [b""] and process.start >= self._since:
+            # In the middle of an exec a process has no environment: look again.
+            self._undecided = True
+        else:
+            self._strangers.add(key)
         return False
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from otp_genesis.codebase.git import Git
@@ -51,7 +51,7 @@ class Repository:
         """Return what of the user's checkout the work does not see, in sentences."""
         notes = []
         status = ("status", "--porcelain", "-z", "--no-renames", "--ignore-submodules=none")
-        user = Git(self.top, self.git.environment, as_user=True)
+        user = replace(self.git, as_user=True)
         changed = await user.lines(*status)
         if changed:
             are = "file has" if len(changed) == 1 else "files have"
@@ -104,7 +104,10 @@ def _plain(why: str, base: str | None) -> NoRepository:
 
 async def _without_filters(git: Git) -> Git:
     """Return a git that stores and checks out the bytes as they are, whatever filters there are."""
-    listed = await git.ask("config", "--name-only", "--get-regexp", r"^filter\.") or ""
+    listed = (
+        await replace(git, as_user=True).ask("config", "--name-only", "--get-regexp", r"^filter\.")
+        or ""
+    )
     drivers = sorted({name.rpartition(".")[0] for name in listed.splitlines()})
     off = ("clean=", "smudge=", "process=", "required=false")
     return git.configured(*(f"{driver}.{each}" for driver in drivers for each in off))

@@ -77,12 +77,6 @@ class Trees:
         """Hold an object by the reference `<refs_prefix>/<name>`."""
         await self.git.run("update-ref", f"{self.refs_prefix}/{name}", object_id)
 
-    async def drop_references(self) -> None:
-        """Give up all that is kept; git may then forget it."""
-        listed = await self.git.line("for-each-ref", "--format=%(refname)", f"{self.refs_prefix}/")
-        orders = "".join(f"delete {name}\n" for name in listed.splitlines())
-        await self.git.run("update-ref", "--stdin", stdin=orders.encode())
-
     async def _snapshot(self) -> str:
         _remove_dead_lock(self.index)
         await self.private.run("add", "--all")

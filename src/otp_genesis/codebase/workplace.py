@@ -50,6 +50,7 @@ class Workplace:
             base=self.record.base,
             author=self.author,
             date=self.record.commit_date,
+            own_checkout=self.record.plain,
         )
 
     @property
@@ -125,15 +126,15 @@ async def checked_out(order: Order, repository: Repository) -> tuple[Workplace, 
     branch, known = place.branch, order.recorded()
     await _check_branch(branch, known)
     notes = await repository.notes()
-    if known is not None and known.ready and place.tree.is_dir():
+    if known is not None and known.tip is not None:
+        await branch.know(known.tip)
+    if known is not None and known.ready and await _is_checkout(place):
         return place, notes
     place = place.noting(ready=False)
     await _remove_worktree(repository.git, place.tree)
     await repository.git.run(
         "worktree", "add", "--force", "--detach", str(place.tree), repository.base
     )
-    if known is not None and known.tip is not None:
-        await branch.know(known.tip)
     if await branch.tip() is None:
         await branch.move(repository.base)
     _write_excludes(place.trees.excludes, repository.build_folders())
@@ -153,11 +154,14 @@ async def copied(order: Order, reason: NoRepository) -> tuple[Workplace, list[st
     ]
     known = order.recorded()
     if known is not None and await asyncio.to_thread(tree.is_dir):
-        return await order.place(git, known.base, plain=True), notes
+        place = await order.place(git, known.base, plain=True)
+        if known.tip is not None:
+            await place.branch.know(known.tip)
+        return place, notes
     await _clear(order.folder)
     leave_out = (order.project / ".git", order.folder.parent)
     await copy_project(order.project, tree, order.env, leave_out=leave_out)
-    await git.run("init", "--quiet", f"--initial-branch={order.branch}")
+    await git.run("init", "--quiet", "--template=", f"--initial-branch={order.branch}")
     builds = await asyncio.to_thread(_build_folders, tree)
     _write_excludes(tree / ".git" / "info" / "exclude", builds)
     place = await order.place(git, "", plain=True)
@@ -175,6 +179,13 @@ async def _check_branch(branch: WorkBranch, known: WorkRecord | None) -> None:
         raise UsageError(
             f"branch {branch.name!r} exists already; name another, or resume the run that made it"
         )
+
+
+async def _is_checkout(place: Workplace) -> bool:
+    """Tell whether the worktree is there and its repository still knows of it."""
+    if not await asyncio.to_thread(place.tree.is_dir):
+        return False
+    return await place.git.at(place.tree).ask("rev-parse", "--show-prefix") == ""
 
 
 async def _remove_worktree(git: Git, tree: Path) -> None:

@@ -50,7 +50,7 @@ class OpenedProject:
             await branch.delete()
         place = self.place.noting(tip=await branch.tip())
         await place.remove()
-        await place.trees.drop_references()
+        await branch.drop_references()
 
 
 async def open_project(

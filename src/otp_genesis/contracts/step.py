@@ -21,9 +21,10 @@ from otp_genesis.model.frozen import Frozen
 from otp_genesis.model.outcome import Ok, Outcome
 from otp_genesis.model.pipeline import Pipeline, StepSettings
 
-Effects = Literal["none", "reads", "writes"]
-"""What a step does to the codebase. A `writes` step starts from the code as the step before it
-left it, also after a crash."""
+Effects = Literal["none", "reads", "runs", "writes"]
+"""What a step does to the codebase. All but `none` start from the code as the step before them
+left it, also after a crash. What a `runs` step leaves in the files is not kept; what a `writes`
+step leaves is."""
 
 
 class _Deferred:

@@ -115,7 +115,7 @@ async def on_ground(place: Place, params: Any) -> Outcome:
         return await kind.run(params, place)
     ground.shake()
     outcome = await kind.run(params, place)
-    if not isinstance(outcome, Ok):
+    if kind.effects == "runs" or not isinstance(outcome, Ok):
         return outcome
     settled = await ground.settle(outcome.revision or before)
     return outcome.model_copy(update={"revision": settled})

@@ -38,8 +38,8 @@ class BoundStep:
 
     @property
     def writes(self) -> bool:
-        """Whether it, or a step inside, changes the codebase."""
-        if self.kind.effects == "writes":
+        """Whether it, or a step inside, changes files of the codebase."""
+        if self.kind.effects in ("runs", "writes"):
             return True
         return any(program.writes for program in self.blocks)
 

@@ -12,6 +12,8 @@ from otp_genesis.otp.project import Project
 from otp_genesis.otp.syntax import arguments, at, child, code, target, walk
 
 SERVERS = frozenset({"GenServer", ":gen_server", "GenStage"})
+AGENTS = frozenset({"Jido.Agent"})
+"""Behaviours of processes whose state is declared by a schema and changed by actions."""
 CALLBACKS = frozenset(
     {"init/1", "handle_call/3", "handle_cast/2", "handle_info/2", "handle_continue/2"}
 )
@@ -23,11 +25,13 @@ STARTERS = ("Task.", "Task.Supervisor.", "Process.spawn", ":erlang.spawn", "Agen
 DIRECTIVES = frozenset({"use", "alias", "import", "require"})
 
 
-def servers(project: Project, file: SourceFile) -> Iterator[Module]:
-    """Yield the modules of a production file that implement `GenServer` or a behaviour like it."""
+def servers(
+    project: Project, file: SourceFile, behaviours: frozenset[str] = SERVERS
+) -> Iterator[Module]:
+    """Yield the modules of a production file that implement one of `behaviours`."""
     if file.kind == "lib":
         for module in file.modules:
-            if not module.quoted and project.behaviours(module) & SERVERS:
+            if not module.quoted and project.behaviours(module) & behaviours:
                 yield module
 
 
@@ -168,8 +172,9 @@ def _directive_place(block: Node) -> tuple[int, bool]:
 
 def _called(file: SourceFile, clause: Node) -> Iterator[str]:
     """Yield `name/arity` of each local call and capture that runs in the caller's process."""
+    head_end = arguments(clause)[0].end_byte
     for node in walk(clause):
-        label = _label(node)
+        label = _label(node) if node.start_byte >= head_end else None
         if label and not runs_elsewhere(file, node):
             yield label
 

@@ -17,6 +17,7 @@ from otp_genesis.otp.facts import (
     Import,
     Module,
     Place,
+    expanded,
 )
 from otp_genesis.otp.syntax import Span, arguments, code, keyword, parts, span, target
 from otp_genesis.otp.vocabulary import KERNEL, NAMES, VOCABULARY
@@ -42,6 +43,7 @@ class Definitions:
         self._defaults: dict[FunctionKey, int] = {}
         self._runs: list[tuple[int, int, str, str]] = []
         self._quotes: list[Span] = []
+        self._unquotes: list[Span] = []
         self._no_calls = {node.start_byte for node in attributes}
         self._types = [self._attribute_span(n) for n in attributes if code(n) in TYPES]
         self._impls = {self._after(n) for n in attributes if code(n) == "impl"}
@@ -50,6 +52,8 @@ class Definitions:
             b"defprotocol": self._module,
             b"defimpl": self._module,
             b"quote": lambda call: self._quotes.append(span(call)),
+            b"unquote": lambda call: self._unquotes.append(span(call)),
+            b"unquote_splicing": lambda call: self._unquotes.append(span(call)),
             b"alias": self._alias,
             b"import": self._import,
             b"use": self._use,
@@ -98,6 +102,8 @@ class Definitions:
         """Return what kind of code stands at `offset`, and the function it is in."""
         if self._in_quote(offset):
             return "quote", None
+        if any(start <= offset < end for start, end in self._unquotes):
+            return "macro", None
         at = bisect_right(self._starts, offset) - 1
         while at >= 0:
             _, end, kind, label = self._runs[at]
@@ -112,25 +118,16 @@ class Definitions:
 
     def expand(self, name: str, offset: int) -> str:
         """Return the full name of the module written as `name` at `offset`."""
-        if name == "__MODULE__" or name.startswith("__MODULE__."):
-            module = self.module_at(offset)
-            return name.replace("__MODULE__", module.name if module else "", 1)
-        if name.startswith((":", "Elixir.")):
-            return name.removeprefix("Elixir.")
-        first, dot, rest = name.partition(".")
-        for alias in reversed(self.aliases):
-            if alias.short == first and alias.start <= offset < alias.end:
-                return f"{alias.full}{dot}{rest}"
-        return name
+        return expanded(name, offset, self.aliases, self.module_at(offset))
 
     def resolve(self, name: str, arity: int, offset: int) -> str | None:
         """Return what a call without a module means, `None` where it is none that is known."""
         label = f"{name}/{arity}"
         module = self.module_at(offset)
         for (owner, _, other, most), lacking in self._defaults.items():
-            if other == name and owner == (module.name if module else None):
-                if most - lacking <= arity <= most:
-                    return label
+            mine = owner == (module.name if module else None)
+            if mine and other == name and most - lacking <= arity <= most:
+                return label
         in_scope = [i for i in reversed(self.imports) if i.start <= offset < i.end]
         for found in in_scope:
             if found.only is None:
@@ -192,7 +189,8 @@ class Definitions:
         if head.type == "binary_operator" and code(head.child_by_field_name("operator")) == "when":
             guarded, head = True, head.child_by_field_name("left") or head
         named = head.child_by_field_name("target") or head
-        self._no_calls.add(named.start_byte)
+        if named.type == "identifier":
+            self._no_calls.add(named.start_byte)
         patterns = arguments(head) if head.type == "call" else []
         defaults = sum(code(p.child_by_field_name("operator")) == "\\\\" for p in patterns)
         module, kind = self.module_at(call.start_byte), target(call)

@@ -205,10 +205,15 @@ class _Reader:
             return ()
         comments = QueryCursor(Query(LANGUAGE, "(comment) @c")).captures(self.root).get("c", ())
         return tuple(
-            Allowance(node.start_point[0] + 1, frozenset(re.split(r"\s*,\s*", match[1].decode())))
+            Allowance(self._line_for(node), frozenset(re.split(r"\s*,\s*", match[1].decode())))
             for node in comments
             if (match := ALLOW.search(node.text or b""))
         )
+
+    def _line_for(self, comment: Node) -> int:
+        """Return the line that a comment speaks of: its own, or the next where it stands alone."""
+        before = self.data[: comment.start_byte].rsplit(b"\n", 1)[-1]
+        return comment.start_point[0] + (1 if before.strip() else 2)
 
 
 def _expression(call: Node) -> tuple[Node, tuple[Span, ...]]:

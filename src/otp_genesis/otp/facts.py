@@ -6,12 +6,12 @@ import, in a pipe or as a capture. A call of a function of the same module is `n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
-from tree_sitter import Node
+from tree_sitter import Node, Tree
 
 from otp_genesis.model.change import Edit, FileChange
 from otp_genesis.otp.syntax import Lines, Span, parse
@@ -141,7 +141,7 @@ class DynamicAtom:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """`# genesis: allow OTP001 because …` on `line`."""
+    """`# genesis: allow OTP001 because …`, which speaks of `line`."""
 
     line: int
     rules: frozenset[str]
@@ -184,10 +184,10 @@ class SourceFile:
         return sorted(running, key=lambda call: call.start)
 
     def production_calls(self, *targets: str) -> list[Call]:
-        """Return the calls of `calls_to` that are neither in a test nor in a Mix task."""
+        """Return the calls of `calls_to` that are neither in a test nor in a tool."""
         if self.kind != "lib":
             return []
-        return [call for call in self.calls_to(*targets) if not self.is_mix_task(call.module)]
+        return [call for call in self.calls_to(*targets) if not self.is_tool(call.module)]
 
     def call_at(self, start: int, *targets: str) -> Call | None:
         """Return the call of one of `targets` whose expression starts at `start`."""
@@ -198,8 +198,8 @@ class SourceFile:
         return self.text[span[0] : span[1]].decode()
 
     def root(self) -> Node:
-        """Parse again, for a rule that needs more of one candidate."""
-        return parse(self.text).root_node
+        """Parse again, for a rule that needs more of one candidate; the last few are kept."""
+        return _tree(self.text).root_node
 
     def module_at(self, offset: int) -> Module | None:
         """Return the innermost module around `offset`."""
@@ -218,23 +218,16 @@ class SourceFile:
         """Return the function `name/arity` of a module."""
         return next((f for f in self.functions_of(module) if f.label == label), None)
 
-    def is_mix_task(self, module: str | None) -> bool:
-        """Whether the module is a Mix task: run by hand, outside the supervision tree."""
+    def is_tool(self, module: str | None) -> bool:
+        """Whether the module serves Mix or a migration: run by hand, outside the application."""
         found = self.module(module)
-        return found is not None and "Mix.Task" in found.uses
+        if found is None:
+            return False
+        return found.name.startswith("Mix.") or bool({"Mix.Task", "Ecto.Migration"} & {*found.uses})
 
     def expand(self, name: str, offset: int) -> str:
         """Return the full name of the module written as `name` at `offset`."""
-        if name == "__MODULE__" or name.startswith("__MODULE__."):
-            module = self.module_at(offset)
-            return name.replace("__MODULE__", module.name if module else "", 1)
-        if name.startswith((":", "Elixir.")):
-            return name.removeprefix("Elixir.")
-        first, dot, rest = name.partition(".")
-        for alias in reversed(self.aliases):
-            if alias.short == first and alias.start <= offset < alias.end:
-                return f"{alias.full}{dot}{rest}"
-        return name
+        return expanded(name, offset, self.aliases, self.module_at(offset))
 
     def reference(self, module: str, offset: int) -> str:
         """Return how to write the full name `module` at `offset`, whatever is aliased there."""
@@ -258,3 +251,21 @@ class SourceFile:
                 for edit in edits
             )
         return FileChange(path=self.path, base=self.digest, edits=edits)
+
+
+def expanded(name: str, offset: int, aliases: Sequence[Alias], module: Module | None) -> str:
+    """Return the full name of a module written as `name` at `offset`, inside `module`."""
+    if name == "__MODULE__" or name.startswith("__MODULE__."):
+        return name.replace("__MODULE__", module.name if module else "", 1)
+    if name.startswith((":", "Elixir.")):
+        return name.removeprefix("Elixir.")
+    first, dot, rest = name.partition(".")
+    for alias in reversed(aliases):
+        if alias.short == first and alias.start <= offset < alias.end:
+            return f"{alias.full}{dot}{rest}"
+    return name
+
+
+@lru_cache(maxsize=16)
+def _tree(data: bytes) -> Tree:
+    return parse(data)

@@ -43,12 +43,12 @@ class Project:
         """
         if not (root / "mix.exs").is_file():
             raise NotAProject(str(root), "there is no mix.exs" if root.is_dir() else "no folder")
-        contents = {path: (root / path).read_bytes() for path in sorted(set(_paths(root)))}
+        paths = sorted(set(project_paths(root)))
         if jobs <= 1:
-            return cls.of(contents)
+            return cls._from(_read(root, path) for path in paths)
         with ProcessPoolExecutor(jobs) as pool:
-            share = max(1, len(contents) // (jobs * 4))
-            return cls._from(pool.map(_analysed, contents.items(), chunksize=share))
+            share = max(1, len(paths) // (jobs * 4))
+            return cls._from(pool.map(_read, [root] * len(paths), paths, chunksize=share))
 
     @classmethod
     def of(cls, files: Mapping[str, str | bytes]) -> Project:
@@ -119,6 +119,13 @@ class Project:
         return frozenset(found)
 
 
+def _read(root: Path, path: str) -> SourceFile | Unparsed:
+    try:
+        return _analysed((path, (root / path).read_bytes()))
+    except OSError as error:
+        return Unparsed(file=path, reason=f"cannot be read: {error.strerror}")
+
+
 def _analysed(item: tuple[str, bytes]) -> SourceFile | Unparsed:
     path, data = item
     try:
@@ -127,7 +134,8 @@ def _analysed(item: tuple[str, bytes]) -> SourceFile | Unparsed:
         return Unparsed(file=path, reason=str(reason))
 
 
-def _paths(root: Path) -> Iterator[str]:
+def project_paths(root: Path) -> Iterator[str]:
+    """Yield the paths of a project's own Elixir files, some perhaps twice."""
     yield "mix.exs"
     tops = [Path()]
     apps = root / "apps"

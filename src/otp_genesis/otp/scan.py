@@ -76,6 +76,6 @@ def _numbered(file: SourceFile, finding: Finding, ordinal: int) -> Finding:
 
 def _allowed(file: SourceFile, finding: Finding) -> bool:
     return any(
-        finding.rule in allowance.rules and allowance.line in (finding.line, finding.line - 1)
+        finding.rule in allowance.rules and allowance.line == finding.line
         for allowance in file.allowances
     )

@@ -26,6 +26,8 @@ from otp_genesis.otp.syntax import (
 
 WIDTH = 98
 """The line length that `mix format` keeps by default."""
+STEPS = 12
+"""How many names and functions are followed to a list; functions may call each other in circles."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +70,13 @@ def tree(project: Project, app: str) -> tuple[Children, ...]:
     if top is None:
         return ()
     found: dict[str, Children] = {}
+    seen: set[str] = set()
     waiting = [top]
     while waiting:
         file, module = waiting.pop(0)
-        if module.name in found:
+        if module.name in seen:
             continue
+        seen.add(module.name)
         children = _children(project, file, module)
         if children is None:
             waiting += _started(project, file, module)
@@ -155,27 +159,31 @@ def _started(
             yield known
 
 
-def _lists(file: SourceFile, module: Module, node: Node, before: int) -> Iterator[Node]:
+def _lists(
+    file: SourceFile, module: Module, node: Node, before: int, steps: int = STEPS
+) -> Iterator[Node]:
     """Yield the list literals that an expression joins, from left to right."""
     if node.type == "list":
         yield node
     elif node.type == "binary_operator" and code(node.child_by_field_name("operator")) == "++":
         for side in ("left", "right"):
             if (operand := node.child_by_field_name(side)) is not None:
-                yield from _lists(file, module, operand, before)
-    elif (meant := _meaning(file, module, node, before)) is not None:
-        yield from _lists(file, module, meant, meant.start_byte)
+                yield from _lists(file, module, operand, before, steps)
+    elif steps and (meant := _meaning(file, module, node, before)) is not None:
+        yield from _lists(file, module, meant, meant.start_byte, steps - 1)
 
 
-def _leftmost(file: SourceFile, module: Module, node: Node, before: int) -> bool:
+def _leftmost(
+    file: SourceFile, module: Module, node: Node, before: int, steps: int = STEPS
+) -> bool:
     """Whether the expression begins with a list literal."""
     if node.type == "list":
         return True
     if node.type == "binary_operator" and code(node.child_by_field_name("operator")) == "++":
         left = node.child_by_field_name("left")
-        return left is not None and _leftmost(file, module, left, before)
-    meant = _meaning(file, module, node, before)
-    return meant is not None and _leftmost(file, module, meant, meant.start_byte)
+        return left is not None and _leftmost(file, module, left, before, steps)
+    meant = _meaning(file, module, node, before) if steps else None
+    return meant is not None and _leftmost(file, module, meant, meant.start_byte, steps - 1)
 
 
 def _meaning(file: SourceFile, module: Module, node: Node, before: int) -> Node | None:
@@ -230,9 +238,9 @@ def _task_supervisors(children: Children) -> Iterator[str]:
                 continue
             module = children.file.expand(code(given[0]), found.start_byte)
             name = keyword(given[1], "name")
-            if module == "Task.Supervisor" and name is not None:
-                if name.type in ("alias", "atom"):
-                    yield children.file.expand(code(name), name.start_byte)
+            static = name is not None and name.type in ("alias", "atom")
+            if module == "Task.Supervisor" and name is not None and static:
+                yield children.file.expand(code(name), name.start_byte)
 
 
 def _first_child(children: Children, found: Node, name: str) -> FileChange:

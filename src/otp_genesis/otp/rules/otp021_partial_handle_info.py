@@ -7,7 +7,7 @@ from otp_genesis.otp.callbacks import after, require_logger, servers, total_clau
 from otp_genesis.otp.facts import Module, SourceFile
 from otp_genesis.otp.generated_test import proven, snake
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import Bad, Declined, Finding, GeneratedTest, Good, Rule
+from otp_genesis.otp.rule import Bad, Declined, Evidence, Finding, GeneratedTest, Good, Rule
 from otp_genesis.otp.syntax import at
 
 CLAUSE = """\
@@ -129,6 +129,14 @@ class PartialHandleInfo(Rule):
                 f" crashes {module.name}",
                 module=module.name,
                 function="handle_info/2",
+                evidence=[
+                    Evidence(
+                        file=file.path,
+                        line=file.lines.position(clause.start)[0],
+                        note="this clause takes some messages only",
+                    )
+                    for clause in function.clauses
+                ],
             )
 
     def fix(self, project: Project, finding: Finding) -> ChangeSet | Declined:
@@ -172,9 +180,5 @@ class PartialHandleInfo(Rule):
 
 def _is_given(project: Project, module: Module) -> bool:
     """Whether a module that is used brings a `handle_info/2` of its own."""
-    for name in project.behaviours(module):
-        file, used = project.modules.get(name, (None, None))
-        if file is not None and used is not None:
-            if any(f.quoted and f.label == "handle_info/2" for f in file.functions):
-                return True
-    return False
+    used = [project.modules[name][0] for name in project.behaviours(module) & set(project.modules)]
+    return any(f.quoted and f.label == "handle_info/2" for file in used for f in file.functions)

@@ -118,7 +118,7 @@ class MonitorWithoutDown(Rule):
         Good(
             _server(
                 WATCH
-                + "\n  def handle_info({:DOWN, _, _, pid, _}, s), do: {:noreply, Map.delete(s, pid)}\n"
+                + "\n  def handle_info({:DOWN, _, _, pid, _}, s), do: {:noreply, forget(s, pid)}\n"
             )
         ),
         Good(
@@ -186,9 +186,9 @@ class MonitorWithoutDown(Rule):
             pattern = at(root, clause.parameters[0])
             if mentions_atom(pattern, ":DOWN"):
                 break
-            if pattern.type not in ("atom", "integer", "boolean", "string"):
-                if not (pattern.type == "tuple" and pattern.named_child_count != 5):
-                    return Declined("an earlier clause may take the :DOWN of the test")
+            other_tuple = pattern.type == "tuple" and pattern.named_child_count != 5
+            if not other_tuple and pattern.type not in ("atom", "integer", "boolean", "string"):
+                return Declined("an earlier clause may take the :DOWN of the test")
         name = finding.module
         return proven(
             project,

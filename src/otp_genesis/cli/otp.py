@@ -1,0 +1,158 @@
+"""`genesis otp`: find, explain, plan, repair."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from otp_genesis.cli import refactor
+
+if TYPE_CHECKING:
+    from otp_genesis.otp.project import Project
+    from otp_genesis.otp.rule import Rule
+    from otp_genesis.otp.scan import Report
+
+app = typer.Typer(help="Find, explain, plan and repair OTP flaws.", no_args_is_help=True)
+app.command("plan")(refactor.plan)
+app.command("refactor")(refactor.refactor)
+
+Severity = Literal["critical", "high", "medium", "low", "info"]
+Only = Annotated[str | None, typer.Option(metavar="RULE,…", help="Codes or names of rules.")]
+
+
+@app.command()
+def scan(
+    path: Annotated[Path, typer.Argument(help="The folder of a mix project.")],
+    output: Annotated[
+        Literal["text", "json", "sarif", "html"], typer.Option("--format", help="How to print.")
+    ] = "text",
+    only: Only = None,
+    fail_on: Annotated[
+        Severity | None, typer.Option(help="Exit with 1 for a finding this grave or graver.")
+    ] = None,
+    changed_since: Annotated[
+        str | None, typer.Option(metavar="REV", help="Findings in files changed since REV only.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes that read files.")] = 1,
+    no_cache: Annotated[bool, typer.Option("--no-cache", help="Read every file anew.")] = False,
+) -> None:
+    """Find OTP flaws; needs no Elixir and changes nothing."""
+    import time
+
+    from otp_genesis.otp.project import Project
+    from otp_genesis.otp.rule import SEVERITIES
+    from otp_genesis.otp.rules import all_rules
+    from otp_genesis.otp.scan import scan as scan_project
+
+    began = time.perf_counter()
+    chosen = rule_names(only, all_rules())
+    project = Project.read(path, jobs)
+    report = scan_project(project, all_rules(), chosen)
+    report = report.model_copy(update={"elapsed_s": round(time.perf_counter() - began, 4)})
+    if changed_since is not None:
+        changed = changed_files(path, changed_since)
+        kept = tuple(one for one in report.findings if one.file in changed)
+        report = report.model_copy(update={"findings": kept})
+    print(_printed(output, report, project, path.resolve().name))
+    grave = SEVERITIES[: SEVERITIES.index(fail_on) + 1] if fail_on else ()
+    if any(finding.severity in grave for finding in report.findings):
+        raise typer.Exit(1)
+
+
+def _printed(output: str, report: Report, project: Project, name: str) -> str:
+    from otp_genesis.cli.otp_render import scan_text
+    from otp_genesis.otp.rules import all_rules
+    from otp_genesis.otp.sarif import sarif
+    from otp_genesis.otp.scan_html import scan_page
+
+    match output:
+        case "json":
+            return report.model_dump_json(indent=2)
+        case "sarif":
+            return sarif(report, all_rules())
+        case "html":
+            return scan_page(report, project, name)
+    return scan_text(report, project, colour=sys.stdout.isatty())
+
+
+@app.command()
+def rules(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """List the rules."""
+    from otp_genesis.otp.rules import all_rules
+
+    if as_json:
+        print(json.dumps([_rule(rule) for rule in all_rules()], indent=2))
+        return
+    for rule in all_rules():
+        repair = {"safe": "by rule", "unsafe": "by rule", "model": "model", "none": "person"}
+        print(
+            f"{rule.code}  {rule.name:<32} {rule.severity:<9} stage {rule.stage}"
+            f"  repaired: {repair[rule.safety]}"
+        )
+
+
+@app.command()
+def explain(rule: Annotated[str, typer.Argument(help="A rule's code or name.")]) -> None:
+    """Show a rule's page: why it is bad, what to use instead, examples."""
+    from otp_genesis.cli.otp_render import rule_page
+    from otp_genesis.errors import UnknownName
+    from otp_genesis.otp.rules import all_rules
+
+    for one in all_rules():
+        if rule.upper() == one.code or rule == one.name:
+            print(rule_page(one))
+            return
+    raise UnknownName("rule", rule, [name for one in all_rules() for name in (one.code, one.name)])
+
+
+def rule_names(only: str | None, known: tuple[Rule, ...]) -> list[str]:
+    """Return the rules that `--only` names; raise `UnknownName` for one that is none."""
+    from otp_genesis.errors import UnknownName
+
+    names = [name for rule in known for name in (rule.code, rule.name)]
+    chosen = [word.strip() for word in (only or "").split(",") if word.strip()]
+    for word in chosen:
+        if word not in names:
+            raise UnknownName("rule", word, names)
+    return chosen
+
+
+def changed_files(path: Path, revision: str) -> set[str]:
+    """Return the files below `path` that differ from a git revision, new ones among them."""
+    import asyncio
+
+    from otp_genesis.codebase.git import Git
+    from otp_genesis.settings import load_settings
+
+    git = Git(path.resolve(), load_settings(path).environ)
+
+    async def ask() -> set[str]:
+        options = ("--name-only", "--relative", "-z", revision, "--")
+        changed = await git.lines("diff", *options)
+        fresh = await git.lines("ls-files", "--others", "--exclude-standard", "-z")
+        return {*changed, *fresh}
+
+    return asyncio.run(ask())
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    from otp_genesis.otp.plan import sections
+
+    page = sections(rule.__doc__ or "")
+    return {
+        "code": rule.code,
+        "name": rule.name,
+        "severity": rule.severity,
+        "stage": rule.stage,
+        "fix": rule.safety,
+        "summary": (rule.__doc__ or "").strip().splitlines()[0],
+        "why": page.get("Why is this bad?", ""),
+        "use_instead": page.get("Use instead", ""),
+        "fix_safety": page.get("Fix safety", ""),
+    }

@@ -1,0 +1,121 @@
+"""Views of the OTP application: findings with their code, rules, a refactor's summary."""
+
+from __future__ import annotations
+
+import inspect
+import io
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from otp_genesis.otp.rule import SEVERITIES, Bad, Good
+
+if TYPE_CHECKING:
+    from otp_genesis.otp.project import Project
+    from otp_genesis.otp.rule import Rule
+    from otp_genesis.otp.scan import Report
+
+COLOURS = {"critical": 31, "high": 31, "medium": 33, "low": 36, "info": 90}
+STATUS_COLOURS = {
+    "fixed": "green", "failed": "red", "skipped": "bright_black", "needs_model": "blue",
+    "needs_human": "yellow",
+}  # fmt: skip
+
+
+def scan_text(report: Report, project: Project, *, colour: bool) -> str:
+    """Return the findings, each with the line it is in, and the count by severity."""
+    out: list[str] = []
+    for finding in report.findings:
+        head = f"{finding.file}:{finding.line}:{finding.column}"
+        label = _painted(f"{finding.severity} {finding.rule}", COLOURS[finding.severity], colour)
+        out.append(f"{head}: {label} {finding.name}: {finding.message}")
+        source = project.source(finding.file).decode(errors="replace").splitlines()
+        line = source[finding.line - 1] if finding.line <= len(source) else ""
+        width = finding.end_column - finding.column if finding.end_line == finding.line else 0
+        shown = line.replace("\t", " ")
+        width = max(1, width or len(shown) - finding.column + 1)
+        out.append(f"    {shown}\n    {' ' * (finding.column - 1)}{'^' * width}")
+    out += [f"{lost.file}: not read: {lost.reason}" for lost in report.unparsed]
+    counts = Counter(finding.severity for finding in report.findings)
+    told = ", ".join(f"{counts[one]} {one}" for one in SEVERITIES if counts[one])
+    out.append(
+        f"{len(report.findings)} findings{f' ({told})' if told else ''} in {report.files} files,"
+        f" {report.lines} lines, {report.elapsed_s:.2f} s"
+    )
+    return "\n".join(out)
+
+
+def _painted(text: str, code: int, colour: bool) -> str:
+    return f"\x1b[{code}m{text}\x1b[0m" if colour else text
+
+
+def rule_page(rule: Rule) -> str:
+    """Return a rule's page as markdown."""
+    bad = [one for one in rule.examples if isinstance(one, Bad)]
+    good = [one for one in rule.examples if isinstance(one, Good)]
+    lines = [
+        f"# {rule.code} {rule.name}",
+        "",
+        f"Severity: {rule.severity}. Stage: {rule.stage}. Repair: {rule.safety}."
+        f" Effort: {rule.effort}.",
+        "",
+        inspect.cleandoc(rule.__doc__ or ""),
+        "",
+        f"Risk of the repair: {rule.risk}",
+        "",
+        "## Reported",
+        "",
+        *_example(bad[0].code),
+    ]
+    fixed = next((one for one in bad if one.fixed is not None), None)
+    if fixed is not None and fixed.fixed is not None:
+        lines += ["## Repaired", "", *_example(fixed.code), "becomes", "", *_example(fixed.fixed)]
+    lines += ["## Not reported", "", *_example(good[0].code)]
+    return "\n".join(lines).rstrip()
+
+
+def _example(code: str) -> list[str]:
+    return ["```elixir", code.rstrip("\n"), "```", ""]
+
+
+def refactor_summary(report: dict[str, Any], *, width: int = 100, colour: bool = True) -> str:
+    """Return the end of a refactor for a terminal: the items, the tests, where the work is."""
+    from rich.console import Console
+
+    console = Console(file=io.StringIO(), width=width, force_terminal=colour, no_color=not colour)
+    print_summary(console, report)
+    file = console.file
+    assert isinstance(file, io.StringIO)
+    return file.getvalue().rstrip()
+
+
+def print_summary(console: Any, report: dict[str, Any]) -> None:
+    """Draw the end of a refactor on a rich console."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("item", "rule", "place", "status", "commit / reason"):
+        table.add_column(heading, header_style="bright_black", overflow="fold")
+    for item in report["items"]:
+        status = item["status"]
+        place = f"{item['file']}:{item['line']}"
+        told = item["commit"][:10] if item["commit"] else item["reason"].splitlines()[0][:120]
+        name = f"{item['rule']} {item['name']}"
+        label = Text(status.replace("_", " "), style=STATUS_COLOURS[status])
+        table.add_row(item["id"], name, place, label, told)
+    if report["items"]:
+        console.print(table)
+        console.print()
+    counts = Counter(item["status"] for item in report["items"])
+    told = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
+    console.print(f"{report['status'].replace('_', ' ')}: {told or 'no flaw was found'}")
+    before, after = report["baseline"], report["final"]
+    if report["items"]:
+        console.print(
+            f"tests: {before['tests']} with {before['failures']} failures before,"
+            f" {after['tests']} with {after['failures']} failures after"
+        )
+        console.print(f"branch: {report['branch']} in {report['repository']}", soft_wrap=True)
+    for note in report["notes"]:
+        console.print(f"note: {note}", soft_wrap=True)
+    console.print(f"report: {report['report']}", soft_wrap=True)

@@ -1,0 +1,119 @@
+"""`genesis run`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from otp_genesis.cli.interrupted import Interrupted
+from otp_genesis.errors import UsageError
+
+if TYPE_CHECKING:
+    from otp_genesis.model.run import RunReport
+    from otp_genesis.runtime import Runtime
+
+
+def run(
+    file: Annotated[Path | None, typer.Argument(help="The pipeline document.")] = None,
+    given: Annotated[
+        list[str] | None, typer.Option("--input", "-i", metavar="NAME=VALUE", help="An input.")
+    ] = None,
+    input_file: Annotated[str | None, typer.Option(help="The input `input_file`: a path.")] = None,
+    prompt: Annotated[str | None, typer.Option(help="The input `prompt`.")] = None,
+    provider: Annotated[str | None, typer.Option(help="Ask this provider.")] = None,
+    mode: Annotated[
+        Literal["live", "mock", "replay"], typer.Option(help="Who answers for the models.")
+    ] = "live",
+    workspace: Annotated[str | None, typer.Option(help="The folder steps work in.")] = None,
+    output: Annotated[str | None, typer.Option(help="Where `output_to_file` writes.")] = None,
+    run_id: Annotated[str | None, typer.Option(help="The new run's id.")] = None,
+    resume: Annotated[str | None, typer.Option(help="Take this run up again.")] = None,
+    approve: Annotated[bool, typer.Option("--approve", help="Answer every gate yes.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+) -> None:
+    """Run a pipeline, or take one up again where it was."""
+    from otp_genesis.runtime import new_run_id
+
+    if (file is None) == (resume is None):
+        raise UsageError("name a pipeline file, or a run to --resume")
+    named = {"input_file": input_file, "prompt": prompt}
+    inputs = parsed_inputs(given or [])
+    inputs |= {name: value for name, value in named.items() if value is not None}
+    chosen = resume or run_id or new_run_id()
+
+    async def work(runtime: Runtime) -> RunReport:
+        if file is None:
+            return await runtime.resume(chosen, approve=approve)
+        return await runtime.run(
+            file, inputs, run_id=chosen, mode=mode, provider=provider, workspace=workspace,
+            output=output, approve=approve,
+        )  # fmt: skip
+
+    report = carried_out(work, chosen, quiet=quiet or as_json, ask=not as_json)
+    if as_json:
+        print(report.model_dump_json(indent=2, exclude={"question"}))
+    elif not quiet:
+        from otp_genesis.cli.render import report_lines
+
+        print("\n".join(report_lines(report)))
+    elif report.error:
+        print(f"error: {report.error.path}: {report.error.message}", file=sys.stderr)
+    if report.status != "succeeded":
+        raise typer.Exit(1)
+
+
+def carried_out(
+    work: Callable[[Runtime], Awaitable[RunReport]], run_id: str, *, quiet: bool, ask: bool = True
+) -> RunReport:
+    """Run with progress on a terminal; there, ask a person what a gate asks; return the report.
+
+    Raises `Interrupted` where Ctrl-C or SIGTERM ends it.
+    """
+    from otp_genesis.cli.live import progress
+    from otp_genesis.runtime import Runtime
+
+    async def go() -> RunReport:
+        with progress(shown=not quiet and sys.stderr.isatty()) as listener:
+            runtime = Runtime(listeners=[listener] if listener else [])
+            try:
+                report = await work(runtime)
+                while ask and report.status == "suspended" and _can_ask():
+                    await runtime.answer(run_id, _asked(report.question or ""))
+                    report = await runtime.resume(run_id)
+                return report
+            finally:
+                await runtime.close()
+
+    try:
+        return asyncio.run(go())
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        raise Interrupted(run_id) from None
+
+
+def parsed_inputs(given: list[str]) -> dict[str, Any]:
+    """Return the inputs that `NAME=VALUE` words give; a value that is JSON is taken as JSON."""
+    inputs: dict[str, Any] = {}
+    for word in given:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise UsageError(f"--input takes NAME=VALUE, not {word!r}")
+        try:
+            inputs[name] = json.loads(value)
+        except ValueError:
+            inputs[name] = value
+    return inputs
+
+
+def _can_ask() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _asked(question: str) -> str:
+    return str(typer.prompt(question, err=True))

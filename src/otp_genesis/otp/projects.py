@@ -1,0 +1,81 @@
+"""The project as it is in the working tree, read again only where files have changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from otp_genesis.contracts.step import Context
+from otp_genesis.otp.project import Project, project_paths
+from otp_genesis.otp.rule import Finding, Rule
+from otp_genesis.otp.scan import Report, scan
+
+SERVICE = "otp.projects"
+RULES = "otp.rules"
+
+
+class Projects:
+    """Remembers the last project that was read; one a run."""
+
+    def __init__(self) -> None:
+        self._root: Path | None = None
+        self._last: Project | None = None
+
+    def read(self, root: Path) -> Project:
+        """Return the project at `root` as it is now; raise `NotAProject`."""
+        if self._last is None or root != self._root:
+            self._root, self._last = root, Project.read(root)
+            return self._last
+        known = self._last
+        lost = {one.file for one in known.unparsed}
+        present = {path: (root / path).read_bytes() for path in project_paths(root)}
+        changed: dict[str, bytes | None] = {
+            path: data
+            for path, data in present.items()
+            if path in lost or path not in known.files or known.source(path) != data
+        }
+        gone = (known.files.keys() | lost) - present.keys()
+        changed |= dict.fromkeys(gone)
+        if changed:
+            self._last = known.with_files(changed)
+        return self._last
+
+
+def current_project(ctx: Context) -> Project:
+    """Return the project that the step stands on."""
+    projects: Projects = ctx.facts[SERVICE]
+    return projects.read(Path(ctx.codebase.root))
+
+
+def rules_of(ctx: Context) -> tuple[Rule, ...]:
+    """Return the rules that plugins brought, ours among them."""
+    return tuple(ctx.facts.get(RULES, ()))
+
+
+def rule_named(ctx: Context, code: str) -> Rule:
+    """Return the rule with a code."""
+    return next(rule for rule in rules_of(ctx) if rule.code == code)
+
+
+def current_findings(ctx: Context, only: list[str] | None = None) -> Report:
+    """Scan the project that the step stands on."""
+    return scan(current_project(ctx), rules_of(ctx), only or ())
+
+
+def same_finding(findings: tuple[Finding, ...], wanted: Finding) -> Finding | None:
+    """Return `wanted` as it is found now, if it still is.
+
+    A repair may take away one of several that are alike; the ordinals of the rest then change, so
+    that the first of its like is taken where the fingerprint itself is gone.
+    """
+    for finding in findings:
+        if finding.fingerprint == wanted.fingerprint:
+            return finding
+    for finding in findings:
+        if kin(finding) == kin(wanted) and finding.message == wanted.message:
+            return finding
+    return None
+
+
+def kin(finding: Finding) -> tuple[str, str, str, str]:
+    """What findings have in common that only their place in a function tells apart."""
+    return finding.rule, finding.file, finding.module or "", finding.function or ""

@@ -1,0 +1,171 @@
+"""Steps that change the code: repair, format, test, take back, commit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from otp_genesis.contracts.codebase import Revision
+from otp_genesis.contracts.step import Context, Params, step
+from otp_genesis.errors import CodebaseError, ProviderError
+from otp_genesis.model.outcome import Failed, Ok, Outcome
+from otp_genesis.otp.commit_message import commit_message
+from otp_genesis.otp.model_repair import repair_by_model
+from otp_genesis.otp.plan import PlanItem, who_repairs
+from otp_genesis.otp.projects import current_project, rule_named
+from otp_genesis.otp.rule import Declined, Finding, Rule
+from otp_genesis.otp.verify_steps import mix_of
+
+
+class Fix(Params):
+    """Parameters of `otp.fix`."""
+
+    finding: Finding
+    feedback: str | None = None
+    """Why the last repair was taken back."""
+
+
+class Repair(BaseModel):
+    """What `otp.fix` did, or why it did nothing."""
+
+    changed: bool = False
+    by: str | None = None
+    reason: str = ""
+    status: str | None = None
+    """`needs_model` or `needs_human`, where nothing was changed."""
+    files: list[str] = []
+
+
+@step("otp.fix", effects="writes")
+async def fix(params: Fix, ctx: Context) -> Outcome:
+    """Repair a flaw: by its rule where the shape is exact, else by a model where one is there.
+
+    With `feedback` the rule has had its turn. The result holds `changed`, `by`, `files` and
+    `reason`.
+    """
+    project, rule = current_project(ctx), rule_named(ctx, params.finding.rule)
+    reason = "the rule's own repair did not verify"
+    if params.feedback is None:
+        change = rule.fix(project, params.finding)
+        if not isinstance(change, Declined):
+            await ctx.codebase.apply(change)
+            files = list(change.paths)
+            done = Repair(changed=True, by="rule", reason=rule.risk, files=files)
+            return Ok(output=done.model_dump())
+        reason = change.reason
+    if ctx.models.available("text", "structured_output"):
+        return await _by_model(params, ctx, rule, reason)
+    return Ok(output=_left(rule, reason).model_dump())
+
+
+async def _by_model(params: Fix, ctx: Context, rule: Rule, reason: str) -> Outcome:
+    project = current_project(ctx)
+    try:
+        reply, repair = await repair_by_model(ctx, project, rule, params.finding, params.feedback)
+    except (ProviderError, CodebaseError) as error:
+        left = _left(rule, f"{reason}; the model's repair could not be made: {error}")
+        before = ctx.scope.revision
+        if before is not None:
+            await ctx.codebase.restore(before)
+        return Ok(output=left.model_dump())
+    files = sorted({edit.path for edit in repair.edits})
+    done = Repair(changed=True, by=reply.provider, reason=repair.explanation, files=files)
+    return Ok(output=done.model_dump())
+
+
+def _left(rule: Rule, reason: str) -> Repair:
+    status = "needs_human" if who_repairs(rule) == "person" else "needs_model"
+    return Repair(reason=reason, status=status)
+
+
+class Format(Params):
+    """Parameters of `otp.format`."""
+
+    files: list[str]
+    unless: list[str] = []
+    """Files that were not formatted before either, and stay as they are."""
+
+
+@step("otp.format", effects="writes")
+async def format_files(params: Format, ctx: Context) -> Outcome:
+    """Format files with the project's formatter."""
+    files = [one for one in params.files if one not in params.unless and _elixir(one)]
+    result = await mix_of(ctx).format(files)
+    return Ok(output={"files": files, **result.model_dump(mode="json")})
+
+
+def _elixir(path: str) -> bool:
+    return path.endswith((".ex", ".exs"))
+
+
+class Diff(Params):
+    """Parameters of `otp.diff`."""
+
+    since: Revision
+
+
+@step("otp.diff", effects="reads")
+async def diff(params: Diff, ctx: Context) -> Outcome:
+    """Return the git diff of the code since a revision."""
+    return Ok(output={"diff": await ctx.codebase.diff(params.since)})
+
+
+class GenerateTest(Params):
+    """Parameters of `otp.generate_test`."""
+
+    finding: Finding
+
+
+@step("otp.generate_test", effects="writes")
+async def generate_test(params: GenerateTest, ctx: Context) -> Outcome:
+    """Write the ExUnit test that proves a repair, where the rule knows one.
+
+    The result holds `path` and `content` (nothing where there is no test) and `reason`, what the
+    test proves or why there is none.
+    """
+    project, rule = current_project(ctx), rule_named(ctx, params.finding.rule)
+    made = rule.test(project, params.finding)
+    if isinstance(made, Declined):
+        return Ok(output={"path": None, "content": None, "reason": made.reason})
+    if made.path in project.files and project.source(made.path).decode() != made.code:
+        reason = f"{made.path} is there already, with other content"
+        return Ok(output={"path": None, "content": None, "reason": reason})
+    await ctx.codebase.write(made.path, made.code)
+    return Ok(output={"path": made.path, "content": made.code, "reason": made.proves})
+
+
+class Restore(Params):
+    """Parameters of `otp.restore`."""
+
+    revision: Revision
+    why: str = ""
+
+
+@step("otp.restore", effects="writes")
+async def restore(params: Restore, ctx: Context) -> Outcome:
+    """Make the code that of a revision again."""
+    await ctx.codebase.restore(params.revision)
+    return Ok(output={"restored": True, "why": params.why}, revision=params.revision)
+
+
+class Commit(Params):
+    """Parameters of `otp.commit`."""
+
+    item: PlanItem
+    repair: dict[str, Any]
+    verification: dict[str, Any]
+    since: Revision
+
+
+@step("otp.commit", effects="writes")
+async def commit(params: Commit, ctx: Context) -> Outcome:
+    """Commit the repaired code on the work's branch; the result holds `commit` and `message`."""
+    message = commit_message(params.item, params.repair, params.verification)
+    made = await ctx.codebase.commit(message, params.since)
+    if made.head is None:
+        return Failed(error="the commit has no id")
+    return Ok(output={"commit": made.head, "message": message}, revision=made)
+
+
+STEPS = (fix, format_files, diff, generate_test, restore, commit)

@@ -1,0 +1,112 @@
+"""OTP006: `Task.async` whose task nobody awaits."""
+
+from collections.abc import Iterator
+
+from otp_genesis.model.change import ChangeSet
+from otp_genesis.otp.facts import SourceFile
+from otp_genesis.otp.project import Project
+from otp_genesis.otp.rule import Bad, Declined, Finding, GeneratedTest, Good, Rule
+from otp_genesis.otp.task_calls import found_call, supervise, supervisor_test
+
+TARGETS = ("Task.async/1", "Task.async/3")
+APPLICATION = """\
+defmodule MyApp.Application do
+  use Application
+
+  def start(_type, _args) do
+    Supervisor.start_link([{Task.Supervisor, name: MyApp.Tasks}], strategy: :one_for_one)
+  end
+end
+"""
+APP = (("lib/my_app/application.ex", APPLICATION),)
+
+
+def _module(body: str, head: str = "") -> str:
+    return f"defmodule MyApp.Job do\n{head}  def go(job) do\n{body}  end\nend\n"
+
+
+class DroppedAsyncTask(Rule):
+    """A `Task.async` whose task is dropped, so that nobody can await it.
+
+    ## Why is this bad?
+    The task is linked to its caller and sends it a reply and a `:DOWN` that nobody reads: the
+    caller dies with the task, and its mailbox fills. The documentation of `Task.async/1` says
+    that a task started so must be awaited (https://hexdocs.pm/elixir/Task.html#async/1).
+
+    ## Use instead
+    `Task.await/2` on the task, or `Task.Supervisor.start_child/2` where no result is wanted.
+
+    ## Fix safety
+    Unsafe: the caller no longer dies with the task. A `Task.Supervisor` that is missing becomes
+    the first child of the application's supervisor.
+    """
+
+    code = "OTP006"
+    name = "dropped-async-task"
+    stage = 1
+    severity = "high"
+    safety = "unsafe"
+    effort = "minutes"
+    risk = "A crash of the task no longer ends its caller."
+    examples = (
+        Bad(
+            _module("    Task.async(fn -> run(job) end)\n    :ok\n"),
+            fixed=_module(
+                "    Task.Supervisor.start_child(MyApp.Tasks, fn -> run(job) end)\n    :ok\n"
+            ),
+            files=APP,
+        ),
+        Bad(
+            _module(
+                "    Enum.each(job, fn a -> T.async(M, :f, [a]) end)\n", "  alias Task, as: T\n"
+            ),
+            fixed=_module(
+                "    Enum.each(job, fn a -> Task.Supervisor.start_child(MyApp.Tasks, M, :f, [a])"
+                " end)\n",
+                "  alias Task, as: T\n",
+            ),
+            files=APP,
+        ),
+        Bad(
+            _module("    if job do\n      job |> Task.async()\n    end\n\n    :ok\n"),
+            fixed=_module(
+                "    if job do\n      Task.Supervisor.start_child(MyApp.Tasks, job)"
+                "\n    end\n\n    :ok\n"
+            ),
+            files=APP,
+        ),
+        Bad(_module("    _ = Task.async(job)\n    :ok\n")),
+        Bad(_module("    async(job)\n    :ok\n", "  import Task, only: [async: 1]\n")),
+        Good(_module("    task = Task.async(job)\n    Task.await(task)\n")),
+        Good(_module("    Task.async(fn -> run(job) end)\n")),
+        Good(_module("    job |> Task.async() |> Task.await()\n")),
+        Good(_module("    job |> Enum.map(&Task.async/1) |> Task.await_many()\n")),
+        Good(_module("    for one <- job, do: Task.async(one)\n")),
+        Good(_module("    Task.async(job)\n    :ok\n", "  alias MyApp.Task\n")),
+        Good(_module("    # Task.async(job)\n    :ok\n")),
+        Good(_module("    Task.async(job)\n    :ok\n"), path="test/job_test.exs"),
+    )
+
+    def check(self, project: Project, file: SourceFile) -> Iterator[Finding]:
+        """Flag each call whose value is provably dropped."""
+        for call in file.production_calls(*TARGETS):
+            if call.use == "dropped":
+                yield self.at(
+                    file,
+                    (call.start, call.end),
+                    "nobody can await this task: its reply stays in the caller's mailbox",
+                    module=call.module,
+                    function=call.function,
+                )
+
+    def fix(self, project: Project, finding: Finding) -> ChangeSet | Declined:
+        """Start the task under the application's Task.Supervisor."""
+        file = project.files[finding.file]
+        call = found_call(file, finding, TARGETS)
+        if call is None:
+            return Declined("the call is no longer there")
+        return supervise(project, file, call, binds=True)
+
+    def test(self, project: Project, finding: Finding) -> GeneratedTest | Declined:
+        """Prove that the Task.Supervisor runs."""
+        return supervisor_test(project, finding)

@@ -1,0 +1,173 @@
+"""What the project's checks say of a change, held against what they said before any change."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
+
+from otp_genesis.model.frozen import Frozen
+from otp_genesis.otp.exunit import TestResult
+from otp_genesis.otp.mix import CompileResult, CredoResult, FormatResult, TestsResult, Warned
+from otp_genesis.otp.project import Unparsed
+from otp_genesis.otp.projects import kin
+from otp_genesis.otp.rule import Finding
+
+
+class FormatCheck(Frozen):
+    """`mix format --check-formatted`, and the files that it is not content with anew."""
+
+    run: FormatResult
+    new: tuple[str, ...] = ()
+    ok: bool
+
+
+class CompileCheck(Frozen):
+    """`mix compile`, and the warnings that were not there before."""
+
+    run: CompileResult
+    new: tuple[Warned, ...] = ()
+    ok: bool
+
+
+class TestCheck(Frozen):
+    """`mix test`, and the tests that passed before and do not pass now."""
+
+    __test__ = False
+
+    run: TestsResult
+    """Without the results of tests that passed, but for the baseline's."""
+    regressions: tuple[TestResult, ...] = ()
+    vanished: tuple[str, ...] = ()
+    flaky: tuple[str, ...] = ()
+    """Failed first and passed when run again."""
+    ok: bool
+
+
+class CredoCheck(Frozen):
+    """`mix credo`, and the issues that were not there before."""
+
+    available: bool = False
+    run: CredoResult | None = None
+    new: tuple[str, ...] = ()
+    ok: bool = True
+
+
+class Verdict(Frozen):
+    """Whether a change may stay."""
+
+    status: Literal["passed", "failed"]
+    summary: str
+    problems: tuple[str, ...] = ()
+
+
+def check_format(run: FormatResult, baseline: FormatCheck | None) -> FormatCheck:
+    """Hold the formatter's word against the baseline's."""
+    before = set(baseline.run.unformatted) if baseline else set()
+    new = tuple(path for path in run.unformatted if path not in before)
+    failed = not run.ok and not run.unformatted
+    return FormatCheck(run=run, new=new, ok=baseline is None or not (new or failed))
+
+
+def check_compile(run: CompileResult, baseline: CompileCheck | None) -> CompileCheck:
+    """Hold the compiler's word against the baseline's; warnings count by text and file."""
+    before = Counter(baseline.run.warnings if baseline else ())
+    new = tuple((Counter(run.warnings) - before).elements()) if baseline else ()
+    return CompileCheck(run=run, new=new, ok=run.ok and not new)
+
+
+def check_tests(run: TestsResult, baseline: TestCheck | None) -> TestCheck:
+    """Hold the tests against the baseline's: what failed before may fail still."""
+    if baseline is None:
+        return TestCheck(run=run, ok=run.ended_by is None and (run.ok or run.tests > 0))
+    before = {result.id: result for result in baseline.run.results}
+    bad = [result for result in run.results if result.status in ("failed", "invalid")]
+    if not (run.detailed and baseline.run.detailed):
+        return _check_printed(run, baseline, bad, before)
+    regressions = [
+        one for one in bad if one.id not in before or before[one.id].status != one.status
+    ]
+    present = {result.id for result in run.results}
+    passed = {key for key, result in before.items() if result.status == "passed"}
+    vanished = tuple(sorted(passed - present))
+    ok = run.ended_by is None and not regressions and not vanished
+    kept = run.model_copy(update={"results": tuple(bad)})
+    return TestCheck(run=kept, regressions=tuple(regressions), vanished=vanished, ok=ok)
+
+
+def _check_printed(
+    run: TestsResult, baseline: TestCheck, bad: list[TestResult], before: dict[str, TestResult]
+) -> TestCheck:
+    """Judge by ExUnit's printed failures, or by the exit code where none can be read off."""
+    failed_before = {key for key, one in before.items() if one.status in ("failed", "invalid")}
+    regressions = tuple(result for result in bad if result.id not in failed_before)
+    worse = not run.ok and baseline.run.ok
+    silent = not run.ok and not bad and run.failures > baseline.run.failures
+    ok = run.ended_by is None and not regressions and not worse and not silent
+    return TestCheck(run=run, regressions=regressions, ok=ok)
+
+
+def check_credo(run: CredoResult, baseline: CredoCheck | None) -> CredoCheck:
+    """Hold credo's issues against the baseline's, by check, file and message."""
+    before = Counter(baseline.run.issues if baseline and baseline.run else ())
+    added = (Counter(run.issues) - before) if baseline else Counter()
+    new = tuple(f"{one.file}: {one.message} ({one.check})" for one in added.elements())
+    return CredoCheck(available=True, run=run, new=new, ok=not new)
+
+
+def judge(
+    checks: Iterable[FormatCheck | CompileCheck | TestCheck | CredoCheck],
+    *,
+    finding: Finding | None = None,
+    before: Iterable[Finding] = (),
+    now: Iterable[Finding] = (),
+    unparsed: Iterable[Unparsed] = (),
+) -> Verdict:
+    """Return the verdict: every check content, the finding gone, no new one there."""
+    problems = [problem for check in checks for problem in _problems(check)]
+    if finding is not None:
+        problems += _finding_problems(finding, list(before), list(now))
+        problems += [f"{lost.file} cannot be parsed: {lost.reason}" for lost in unparsed]
+    if problems:
+        return Verdict(status="failed", summary="\n".join(problems), problems=tuple(problems))
+    return Verdict(status="passed", summary="format, compile and tests are content")
+
+
+def _finding_problems(finding: Finding, before: list[Finding], now: list[Finding]) -> Iterator[str]:
+    counted_before, counted_now = Counter(map(kin, before)), Counter(map(kin, now))
+    if counted_now[kin(finding)] >= counted_before[kin(finding)]:
+        yield f"{finding.rule} is still found in {finding.file}: {finding.message}"
+    places = {kin(one): one for one in now}
+    for key, count in (counted_now - counted_before).items():
+        if key != kin(finding) and count > 0:
+            one = places[key]
+            yield f"new finding {one.rule} in {one.file}:{one.line}: {one.message}"
+
+
+def _problems(check: Any) -> Iterator[str]:
+    match check:
+        case FormatCheck(ok=False):
+            yield f"not formatted: {', '.join(check.new) or check.run.output[-500:]}"
+        case CompileCheck(ok=False):
+            yield from (f"new warning in {one.file}: {one.text}" for one in check.new)
+            if not check.new:
+                yield f"{check.run.command} failed{_why(check.run.ended_by)}: {check.run.output}"
+        case TestCheck(ok=False):
+            yield from _test_problems(check)
+        case CredoCheck(ok=False):
+            yield from (f"credo: {issue}" for issue in check.new)
+
+
+def _test_problems(check: TestCheck) -> Iterator[str]:
+    if check.run.ended_by:
+        yield f"{check.run.command} was ended{_why(check.run.ended_by)}"
+    for one in check.regressions:
+        yield f"test fails now: {one.id} ({one.file}:{one.line})\n{one.message}".rstrip()
+    for name in check.vanished:
+        yield f"test is no longer run: {name}"
+    if not (check.run.ended_by or check.regressions or check.vanished):
+        yield f"{check.run.command} failed:\n{check.run.output}"
+
+
+def _why(ended_by: str | None) -> str:
+    return f" ({ended_by})" if ended_by else ""

@@ -1,0 +1,99 @@
+"""Real folders, real repositories and a real environment for the tests of the codebase room."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from otp_genesis.codebase.environment import scrubbed_environment
+
+RunGit = Callable[..., str]
+Contents = Callable[[Path], dict[str, tuple[int, bytes]]]
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    """The environment of commands, with an empty home."""
+    home = tmp_path / "home"
+    home.mkdir()
+    return scrubbed_environment(os.environ, added={"HOME": str(home)})
+
+
+@pytest.fixture
+def git(env: Mapping[str, str]) -> RunGit:
+    """Git as the user runs it."""
+    identity = {
+        f"GIT_{who}_{what}": value
+        for who in ("AUTHOR", "COMMITTER")
+        for what, value in (("NAME", "Ada"), ("EMAIL", "ada@example.org"))
+    }
+
+    def run(folder: Path, *arguments: str) -> str:
+        command = ["git", "-c", "protocol.file.allow=always", *arguments]
+        done = subprocess.run(
+            command, cwd=folder, env={**env, **identity}, capture_output=True, check=True, text=True
+        )
+        return done.stdout.strip()
+
+    return run
+
+
+@pytest.fixture
+def make_repository(git: RunGit) -> Callable[..., Path]:
+    """Make a repository of the given files, all committed."""
+
+    def make(folder: Path, files: Mapping[str, str]) -> Path:
+        folder.mkdir(parents=True)
+        for name, text in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+        git(folder, "init", "--quiet", "--initial-branch=trunk")
+        git(folder, "add", "--all", "--force")
+        git(folder, "commit", "--quiet", "--message=first")
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def contents() -> Contents:
+    """Every file below a folder with mode and bytes; of `.git`, what a user would miss."""
+
+    def read(folder: Path) -> dict[str, tuple[int, bytes]]:
+        found = {}
+        for path in sorted(folder.rglob("*")):
+            name = str(path.relative_to(folder))
+            if path.is_symlink():
+                found[name] = (0, os.fsencode(path.readlink()))
+            elif path.is_file() and not any(part in f"/{name}" for part in _OURS):
+                found[name] = (path.stat().st_mode, path.read_bytes())
+        return found
+
+    return read
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k,nr_inodes=40", "tmpfs", str(folder)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("a file system cannot be mounted here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+_OURS = (
+    "/.git/objects/",
+    "/.git/worktrees/",
+    "/.git/refs/genesis/",
+    "/.git/refs/heads/genesis",
+    "/.git/logs/refs/heads/genesis",
+)
