@@ -20,7 +20,7 @@ from typing import NamedTuple
 MARKER = "GENESIS_SANDBOX_ID"
 _PROC = Path("/proc")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-_DOUBTS = 10
+_LOOKS, _DOUBTS = 3, 10
 _GONE = (FileNotFoundError, ProcessLookupError, PermissionError)
 
 
@@ -67,16 +67,16 @@ class ProcessTree:
     def kill(self, within_s: float = 5.0) -> None:
         """Kill until none is left; blocks, for as long as the kernel takes to end them."""
         deadline = time.monotonic() + within_s
-        doubts = 0
-        while time.monotonic() < deadline and doubts < _DOUBTS:
+        quiet = 0
+        # One look that finds none is no proof: a child can be born after the list was read, and its
+        # parent be gone before it is looked at.
+        while time.monotonic() < deadline and quiet < (_DOUBTS if self._undecided else _LOOKS):
             left = self.members()
-            if not left and not self._undecided:
-                return
             for process in left:
                 with suppress(ProcessLookupError, PermissionError):
                     os.kill(process.pid, signal.SIGKILL)
-            doubts += not left
-            time.sleep(0.002)
+            quiet = 0 if left else quiet + 1
+            time.sleep(0.001)
 
     def _is_marked(self, process: Process) -> bool:
         key = (process.pid, process.start)

@@ -136,25 +136,39 @@ def _piped(file: SourceFile, call: Call, new: Rewrite) -> list[Edit] | Declined:
     left, *others = call.arguments
     if "|>" in file.slice(left):
         return Declined("the function comes out of a longer pipe; bind it to a name first")
-    given = ", ".join(file.slice(argument) for argument in (left, *others))
-    text = f"{new.function}({new.first}{given})"
-    return _within(file, call, [Edit(start=call.start, end=call.end, text=text)])
+    given = [file.slice(argument) for argument in (left, *others)]
+    text = f"{new.function}({new.first}{', '.join(given)})"
+    if _too_long(file, call, len(text) - (call.end - call.start)):
+        given[-1] = _broken(file, call, given[-1])
+        text = f"{new.function}({new.first}{', '.join(given)})"
+    return [Edit(start=call.start, end=call.end, text=text)]
 
 
 def _within(file: SourceFile, call: Call, edits: list[Edit]) -> list[Edit]:
     """Break a one-line `fn -> … end` where the new call would be too long for `mix format`."""
+    grown = sum(len(edit.text) - (edit.end - edit.start) for edit in edits)
+    start, end = call.arguments[-1]
+    broken = _broken(file, call, file.slice((start, end)))
+    if broken == file.slice((start, end)) or not _too_long(file, call, grown):
+        return edits
+    return [*edits, Edit(start=start, end=end, text=broken)]
+
+
+def _too_long(file: SourceFile, call: Call, grown: int) -> bool:
+    """Whether a call that stands alone on its line is too wide once it has `grown`."""
     line = file.text[: call.start].rsplit(b"\n", 1)[-1].decode()
     rest = file.text[call.end :].split(b"\n", 1)[0].decode().rstrip("\r")
-    grown = sum(len(edit.text) - (edit.end - edit.start) for edit in edits)
     whole = file.slice((call.start, call.end))
-    match = ONE_LINE.fullmatch(file.slice(call.arguments[-1]))
-    stands_alone = re.fullmatch(r"\s*(\w+ = )?", line) is not None
-    if "\n" in whole or match is None or not stands_alone:
-        return edits
+    if "\n" in whole or not re.fullmatch(r"\s*(\w+ = )?", line):
+        return False
     bound = 7 if call.use == "bound" else 0
-    if len(line) + len(whole) + grown + bound + len(rest) <= WIDTH:
-        return edits
-    start, end = call.arguments[-1]
+    return len(line) + len(whole) + grown + bound + len(rest) > WIDTH
+
+
+def _broken(file: SourceFile, call: Call, function: str) -> str:
+    """Return a one-line `fn -> … end` on three lines, anything else as it is."""
+    match = ONE_LINE.fullmatch(function)
+    if match is None:
+        return function
     indent = file.lines.indent(call.start)
-    text = f"fn ->\n{indent}  {match['body']}\n{indent}end"
-    return [*edits, Edit(start=start, end=end, text=text)]
+    return f"fn ->\n{indent}  {match['body']}\n{indent}end"

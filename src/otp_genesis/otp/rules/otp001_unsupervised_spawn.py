@@ -104,6 +104,14 @@ class UnsupervisedSpawn(Rule):
             files=FIXED_APP,
         ),
         Bad(
+            _module("    fn -> file(job, totals_of(Orders.list())) end |> spawn()\n    :ok\n"),
+            fixed=_module(
+                "    Task.Supervisor.start_child(MyApp.TaskSupervisor, fn ->\n"
+                "      file(job, totals_of(Orders.list()))\n    end)\n    :ok\n"
+            ),
+            files=FIXED_APP,
+        ),
+        Bad(
             _module("    Enum.each(job, fn one -> :erlang.spawn(fn -> run(one) end) end)\n"),
             fixed=_module(
                 "    Enum.each(job, fn one -> Task.Supervisor.start_child(MyApp.TaskSupervisor,"
