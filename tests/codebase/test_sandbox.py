@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -63,6 +64,12 @@ def alive(marker: str) -> list[str]:
             if marker.encode() in line and state != b"Z":
                 found.append(entry.name)
     return found
+
+
+@pytest.fixture
+def nap() -> str:
+    """Seconds to sleep for, which no other process sleeps for."""
+    return f"60.{uuid4().int % 10**12:012d}"
 
 
 def wait_for(true: Callable[[], bool]) -> None:
@@ -134,39 +141,39 @@ def test_of_long_output_head_and_tail_are_kept(
 
 @everywhere
 def test_a_timeout_ends_children_that_left_the_group(
-    sandbox: Sandbox, folder: Path, env: dict[str, str]
+    sandbox: Sandbox, folder: Path, env: dict[str, str], nap: str
 ) -> None:
-    script = "setsid sleep 61.4142 & (setsid -f sleep 61.4142 &) ; sleep 61.4142"
+    script = f"setsid sleep {nap} & (setsid -f sleep {nap} &) ; sleep {nap}"
     result = run(sandbox, folder, env, "sh", "-c", script, timeout_s=0.5)
 
     assert (result.exit_code, result.ended_by) == (None, "timeout")
     assert result.duration_s < 5
-    assert alive("61.4142") == []
+    assert alive(nap) == []
 
 
 @everywhere
 def test_a_normal_end_leaves_no_process_behind(
-    sandbox: Sandbox, folder: Path, env: dict[str, str]
+    sandbox: Sandbox, folder: Path, env: dict[str, str], nap: str
 ) -> None:
-    result = run(sandbox, folder, env, "sh", "-c", "setsid -f sleep 62.7182; echo done")
+    result = run(sandbox, folder, env, "sh", "-c", f"setsid -f sleep {nap}; echo done")
 
     assert (result.exit_code, result.stdout) == (0, "done\n")
-    assert alive("62.7182") == []
+    assert alive(nap) == []
 
 
 @everywhere
 def test_a_call_cancelled_at_its_very_start_leaves_none(
-    sandbox: Sandbox, folder: Path, env: dict[str, str]
+    sandbox: Sandbox, folder: Path, env: dict[str, str], nap: str
 ) -> None:
     async def cancelled(rounds: int) -> list[str]:
-        argv = ["sh", "-c", "setsid -f sleep 64.6931; sleep 64.6931"]
+        argv = ["sh", "-c", f"setsid -f sleep {nap}; sleep {nap}"]
         task = asyncio.create_task(sandbox.run(argv, cwd=str(folder), env=env, limits=Limits()))
         for _ in range(rounds):
             await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        return alive("64.6931")
+        return alive(nap)
 
     for rounds in range(1, 12):
         assert asyncio.run(cancelled(rounds)) == []
@@ -174,19 +181,19 @@ def test_a_call_cancelled_at_its_very_start_leaves_none(
 
 @everywhere
 def test_a_cancelled_call_ends_the_processes_first(
-    sandbox: Sandbox, folder: Path, env: dict[str, str]
+    sandbox: Sandbox, folder: Path, env: dict[str, str], nap: str
 ) -> None:
     async def cancelled() -> list[str]:
-        script = "echo started > here; setsid sleep 63.5772 & sleep 63.5772"
+        script = f"echo started > here; setsid sleep {nap} & sleep {nap}"
         argv = ["sh", "-c", script]
         task = asyncio.create_task(
             sandbox.run(argv, cwd=str(folder), env=env, limits=Limits(timeout_s=30))
         )
-        await asyncio.to_thread(wait_for, lambda: len(alive("sleep\x0063.5772")) >= 2)
+        await asyncio.to_thread(wait_for, lambda: len(alive(f"sleep\0{nap}")) >= 2)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        return alive("63.5772")
+        return alive(nap)
 
     assert asyncio.run(cancelled()) == []
 

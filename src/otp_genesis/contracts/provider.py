@@ -78,6 +78,6 @@ class Models(Protocol):
         """Answer through the best provider; raise `NoProvider` or `ProviderError`."""
         ...
 
-    def available(self, *needs: Capability) -> bool:
-        """Whether any registered provider offers all of `needs`."""
+    async def available(self, *needs: Capability) -> bool:
+        """Whether any provider that offers all of `needs` can be asked now."""
         ...

@@ -54,7 +54,7 @@ async def fix(params: Fix, ctx: Context) -> Outcome:
             done = Repair(changed=True, by="rule", reason=rule.risk, files=files)
             return Ok(output=done.model_dump())
         reason = change.reason
-    if ctx.models.available("text", "structured_output"):
+    if await ctx.models.available("text", "structured_output"):
         return await _by_model(params, ctx, rule, reason)
     return Ok(output=_left(rule, reason).model_dump())
 

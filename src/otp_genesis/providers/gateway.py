@@ -24,9 +24,10 @@ class Gateway:
     ):
         self._providers, self._path, self._emit, self._prefer = providers, path, emit, prefer
 
-    def available(self, *needs: Capability) -> bool:
-        """Whether any provider offers all of `needs`."""
-        return any(set(needs) <= one.capabilities for one in self._providers.values())
+    async def available(self, *needs: Capability) -> bool:
+        """Whether any provider that offers all of `needs` can be asked now."""
+        fit, _ = await self._candidates(Request(prompt="", needs=frozenset(needs)))
+        return bool(fit)
 
     async def complete(self, request: Request) -> Reply:
         """Answer through the first candidate that can.

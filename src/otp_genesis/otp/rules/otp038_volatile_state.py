@@ -114,7 +114,7 @@ class VolatileState(Rule):
                 yield self._told(file, module, lost, _severity(file, module, lost))
         for module in file.modules if file.kind == "lib" else ():
             if not module.quoted and "Agent" in module.uses and (change := _agent(file, module)):
-                yield self._told(file, module, {"the whole state": change}, "high")
+                yield self._told(file, module, {"the whole state": change}, "medium")
 
     def _told(
         self, file: SourceFile, module: Module, lost: dict[str, int], severity: Severity
@@ -122,7 +122,8 @@ class VolatileState(Rule):
         return self.at(
             file,
             module.header,
-            f"a crash of {module.name} loses {', '.join(lost)}: it is in memory only",
+            f"a crash of {module.name} loses {', '.join(lost)}, kept in memory only:"
+            " decide whether that may be lost",
             module=module.name,
             severity=severity,
             evidence=[
@@ -162,8 +163,12 @@ def _lost(file: SourceFile, module: Module) -> dict[str, int]:
 
 
 def _severity(file: SourceFile, module: Module, lost: dict[str, int]) -> Severity:
+    """Rank by how much is kept: what follows living processes ends with them by nature."""
+    if any(call.module == module.name for call in file.production_calls("Process.monitor/1")):
+        return "info"
     keys = state_keys(file, module)
-    return "high" if any(n not in keys or keys[n].holds_many for n in lost) else "medium"
+    many = [name for name in lost if name not in keys or keys[name].holds_many]
+    return "high" if len(many) > 1 else "medium"
 
 
 def _is_kept(file: SourceFile, module: Module, root: Node) -> bool:

@@ -1,0 +1,5 @@
+import Config
+
+if config_env() == :test do
+  config :logger, backends: []
+end
