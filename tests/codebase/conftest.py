@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from otp_genesis.codebase.environment import scrubbed_environment
+from otp_genesis.codebase.local import LocalSandbox
+from otp_genesis.codebase.worktree import OpenedProject, open_project
+from otp_genesis.contracts.codebase import Sandbox
 
+LOCAL = LocalSandbox()
+DATE = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+FILES = {
+    ".gitignore": "/_build/\n/deps/\n*.secret\n",
+    "mix.exs": "defmodule A.MixProject do\nend\n",
+    "lib/a.ex": "defmodule A do\nend\n",
+}
 RunGit = Callable[..., str]
 Contents = Callable[[Path], dict[str, tuple[int, bytes]]]
 
@@ -88,6 +100,59 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("a file system cannot be mounted here")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture
+def project(tmp_path: Path, make_repository: Callable[..., Path]) -> Path:
+    """A repository with builds, fetched packages, and a name that is no plain word."""
+    made = make_repository(tmp_path / "mein Projekt ü", FILES)
+    for name in ("_build/test/a.beam", "deps/jason/mix.exs", "prod.secret"):
+        (made / name).parent.mkdir(parents=True, exist_ok=True)
+        (made / name).write_text(name)
+    return made
+
+
+@pytest.fixture
+def opened(tmp_path: Path, env: dict[str, str]) -> Callable[..., OpenedProject]:
+    """Open a project for the run `run1`."""
+
+    def run(
+        project: Path,
+        run_id: str = "run1",
+        *,
+        branch: str = "genesis/work",
+        commit_date: datetime = DATE,
+        base: str | None = None,
+        sandbox: Sandbox | None = LOCAL,
+    ) -> OpenedProject:
+        return asyncio.run(
+            open_project(
+                project,
+                tmp_path / "state",
+                run_id,
+                branch=branch,
+                commit_date=commit_date,
+                env=env,
+                base=base,
+                sandbox=sandbox,
+            )
+        )
+
+    return run
+
+
+@pytest.fixture
+def commit() -> Callable[..., str]:
+    """Write one file in a work, commit it and return the commit."""
+
+    def run(work: OpenedProject, path: str, text: str, message: str = "Change") -> str:
+        base = asyncio.run(work.codebase.snapshot())
+        asyncio.run(work.codebase.write(path, text))
+        head = asyncio.run(work.codebase.commit(message, base)).head
+        assert head is not None
+        return head
+
+    return run
 
 
 _OURS = (

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otp_genesis.codebase.files import ProjectFiles
@@ -220,6 +220,7 @@ def test_what_fails_while_files_are_exchanged_is_undone(
 TEXTS = st.text(alphabet=st.characters(exclude_categories=["Cs"]))
 
 
+@settings(deadline=None)
 @given(text=TEXTS, old=TEXTS.filter(bool), new=TEXTS)
 def test_an_edit_is_what_replacing_in_memory_is(text: str, old: str, new: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -241,6 +242,7 @@ CHANGES = st.dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(before=st.dictionaries(st.sampled_from(["a", "b", "lib/c"]), TEXTS), changes=CHANGES)
 def test_a_change_is_made_whole_or_not_at_all(
     before: dict[str, str], changes: dict[str, tuple[str, bool]]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otp_genesis.codebase.jail import Jail
@@ -112,6 +112,7 @@ PATHS = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(path=PATHS)
 def test_whatever_is_let_through_is_inside(shared_jail: Jail, path: str) -> None:
     try:

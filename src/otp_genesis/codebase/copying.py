@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import shutil
-import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from otp_genesis.codebase.git import Git
-from otp_genesis.errors import CodebaseError, EnvironmentLacks
+from otp_genesis.errors import EnvironmentLacks
 
 _UNKNOWN_OPTION = (b"unrecognized option", b"illegal option", b"invalid option")
 
@@ -48,20 +45,6 @@ async def copy_project(
         await copy(entry, copied, env)
 
 
-async def fill_submodule(checkout: Git, commit: str, target: Path) -> str | None:
-    """Put the files of a submodule's commit into `target`; return why that is not possible."""
-    if await checkout.ask("rev-parse", "--show-cdup") != "":
-        return "it is not checked out"
-    if await checkout.ask("cat-file", "-e", f"{commit}^{{commit}}") is None:
-        return f"its commit {commit[:12]} is missing"
-    archive = await checkout.run("archive", "--format=tar", commit)
-    try:
-        await asyncio.to_thread(_unpack, archive, target)
-    except (tarfile.TarError, OSError) as error:
-        raise CodebaseError(f"cannot fill the submodule {target}: {error}") from error
-    return None
-
-
 def _split(source: Path, target: Path, leave_out: tuple[Path, ...]) -> list[tuple[Path, Path]]:
     """Make the folders around what is left out; return what to copy whole, from where to where."""
     target.mkdir()
@@ -77,11 +60,6 @@ def _split(source: Path, target: Path, leave_out: tuple[Path, ...]) -> list[tupl
             whole.append((entry, target / entry.name))
     shutil.copystat(source, target)
     return whole
-
-
-def _unpack(archive: bytes, target: Path) -> None:
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        tar.extractall(target, filter="tar")
 
 
 def _copy_slowly(source: Path, target: Path) -> None:

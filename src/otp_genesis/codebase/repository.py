@@ -47,6 +47,22 @@ class Repository:
         ]
         return [place for place in places if place not in committed]
 
+    async def fill_submodule(self, path: str, commit: str, tree: Path, index: Path) -> str | None:
+        """Put a submodule's files into its place in `tree`; return why that is not possible.
+
+        `index` is a file that may be made and removed.
+        """
+        checkout = self.git.at(self.top / path)
+        if not checkout.folder.is_dir() or await checkout.ask("rev-parse", "--show-cdup") != "":
+            return "it is not checked out"
+        if await checkout.ask("cat-file", "-e", f"{commit}^{{commit}}") is None:
+            return f"its commit {commit[:12]} is missing"
+        git = (await _without_filters(checkout)).with_variables(GIT_INDEX_FILE=str(index))
+        await git.run("read-tree", commit)
+        await git.run("checkout-index", "--all", "--force", f"--prefix={tree / path}/")
+        index.unlink()
+        return None
+
     async def notes(self) -> list[str]:
         """Return what of the user's checkout the work does not see, in sentences."""
         notes = []

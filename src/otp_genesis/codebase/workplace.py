@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from otp_genesis.codebase.branch import Author, WorkBranch
-from otp_genesis.codebase.copying import copy, copy_project, fill_submodule
+from otp_genesis.codebase.copying import copy, copy_project
 from otp_genesis.codebase.git import Git
 from otp_genesis.codebase.record import WorkRecord, read_record, write_record
 from otp_genesis.codebase.repository import BUILD_FOLDERS, NoRepository, Repository
@@ -204,8 +204,8 @@ async def _clear(folder: Path) -> None:
 async def _fill_submodules(repository: Repository, tree: Path) -> list[str]:
     notes = []
     for path, commit in repository.submodules:
-        checkout = repository.git.at(repository.top / path)
-        why = await fill_submodule(checkout, commit, tree / path)
+        index = tree.with_name("submodule-index")
+        why = await repository.fill_submodule(path, commit, tree, index)
         if why is not None:
             notes.append(f"submodule {path} is empty in the work: {why}")
     return notes

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
@@ -80,7 +80,9 @@ class Condition(_Deferred):
 
 
 class Params(Frozen):
-    """Base of every step type's parameters."""
+    """Base of every step type's parameters. The docstring below a field is its help text."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
 
 class Context(Protocol):

@@ -1,0 +1,52 @@
+"""Figures in a table: the median of several runs, beside its limit and a baseline."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured thing. `values` are all runs; `limit` is what the median may be at most."""
+
+    name: str
+    values: Sequence[float]
+    unit: str
+    limit: float | None = None
+    baseline: tuple[str, float] | None = None
+
+    @property
+    def median(self) -> float:
+        """The middle of the runs."""
+        return statistics.median(self.values)
+
+    @property
+    def kept(self) -> bool:
+        """Whether the median is within the limit."""
+        return self.limit is None or self.median <= self.limit
+
+
+def repeated(measure: Callable[[], float], times: int, warm_up: int = 1) -> list[float]:
+    """Return what `measure` gave `times` times, after runs that do not count."""
+    for _ in range(warm_up):
+        measure()
+    return [measure() for _ in range(times)]
+
+
+def printed(figures: Sequence[Figure]) -> str:
+    """Return the table."""
+    rows = [("figure", "median", "min … max", "limit", "", "against")]
+    for one in figures:
+        limit = "" if one.limit is None else f"{one.limit:g} {one.unit}"
+        verdict = "" if one.limit is None else ("kept" if one.kept else "NOT KEPT")
+        against = ""
+        if one.baseline:
+            name, value = one.baseline
+            against = f"{one.median / value:.1f} x {name} ({value:.3g} {one.unit})"
+        spread = f"{min(one.values):.3g} … {max(one.values):.3g}"
+        rows.append((one.name, f"{one.median:.3g} {one.unit}", spread, limit, verdict, against))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]
+    return "\n".join(line.rstrip() for line in lines)
