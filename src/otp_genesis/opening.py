@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from otp_genesis.codebase.environment import scrubbed_environment
 from otp_genesis.codebase.folder import FolderCodebase
@@ -16,7 +16,7 @@ from otp_genesis.codebase.lock import ProjectLock
 from otp_genesis.codebase.worktree import OpenedProject, open_project
 from otp_genesis.contracts.codebase import Codebase, Revision
 from otp_genesis.engine.ground import Ground
-from otp_genesis.errors import EnvironmentLacks
+from otp_genesis.errors import EnvironmentLacks, GenesisError
 from otp_genesis.expr.scope import Scope
 from otp_genesis.expr.template import fill
 from otp_genesis.model.pipeline import Pipeline
@@ -26,13 +26,14 @@ from otp_genesis.settings import Settings
 
 @dataclass
 class Opened:
-    """A run's files while it goes on. `done` is set by who ran it, once there is no more to do."""
+    """A run's files while it goes on."""
 
     codebase: Codebase | None = None
     start: Revision | None = None
     """The files at the first start, where they are known to be those."""
     facts: Mapping[str, Any] = field(default_factory=dict)
-    done: bool = False
+    end: Literal["done", "failed", "waiting"] = "waiting"
+    """How it ended, set by who ran it: what waits is left as it is, to be taken up again."""
 
     @property
     def ground(self) -> Ground | None:
@@ -46,7 +47,8 @@ async def opened_files(
 ) -> AsyncIterator[Opened]:
     """Open what the pipeline works on, lock it, and let go of it in the end.
 
-    A project's worktree is removed when the run is done and kept for resuming when it is not.
+    A project's worktree is removed when the run is done, or has failed before it committed
+    anything, and kept for resuming otherwise.
     """
     if pipeline.codebase is not None:
         spec = fill(pipeline.codebase.model_dump(), scope.names())
@@ -81,9 +83,18 @@ async def _project(
     opened = Opened(project.codebase, await _base(project), facts)
     try:
         yield opened
+    except GenesisError:
+        opened.end = "failed"
+        raise
     finally:
-        if opened.done:
+        if opened.end == "done":
             await project.close()
+        elif opened.end == "failed" and not await _has_commits(project):
+            await project.close(keep_branch=False)
+
+
+async def _has_commits(project: OpenedProject) -> bool:
+    return await project.codebase.branch.tip() not in (None, project.base)
 
 
 async def _base(project: OpenedProject) -> Revision:

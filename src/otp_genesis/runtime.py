@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from otp_genesis.contracts.catalog import ProviderRegistry, StepRegistry
 from otp_genesis.contracts.plugin import Plugin, Quarantined, load_plugins
@@ -39,6 +39,11 @@ from otp_genesis.steps import BUILT_IN
 from otp_genesis.steps.document import document_type
 
 PACKAGED = "package:"
+_END: dict[type, Literal["done", "failed", "waiting"]] = {
+    Ok: "done",
+    Failed: "failed",
+    Suspended: "waiting",
+}
 START = "@start"
 """The journal's row for the files at the first start."""
 
@@ -188,7 +193,7 @@ class Runtime:
                     await run.emit(RunFinished(at=time.time(), status="failed", error=str(error)))
                 raise
             await run.emit(_finished(outcome))
-            opened.done = isinstance(outcome, Ok)
+            opened.end = _END[type(outcome)]
         events = [event for _, event in await self.store.events(request.run_id)]
         return _report(request, program, outcome, fold(events), began)
 
@@ -208,7 +213,7 @@ class Runtime:
                 **self.extras,
                 **{name: make() for name, make in self.services.items()},
                 **opened.facts,
-                "settings": self.settings,
+                "settings": _settings_of(opened, self.settings),
                 "request": request,
             },
             journal=await self.store.journal(request.run_id),
@@ -263,6 +268,12 @@ def initial_scope(pipeline: Pipeline, request: RunRequest, settings: Settings) -
     }
     scope = Scope(inputs=request.inputs, facts=facts)
     return replace(scope, state=fill(pipeline.variables, scope.names()))
+
+
+def _settings_of(opened: Opened, settings: Settings) -> Settings:
+    """Return the settings that hold in the project that is worked on."""
+    project = opened.facts.get("project")
+    return load_settings(Path(project), settings.environ) if project else settings
 
 
 def _scripted(settings: Settings) -> ScriptedProvider:

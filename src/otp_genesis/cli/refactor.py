@@ -107,7 +107,9 @@ def refactor(
     from otp_genesis.errors import NotAProject
     from otp_genesis.otp.plugin import MASTER
     from otp_genesis.otp.rules import all_rules
+    from otp_genesis.otp.verify_settings import VerifySettings
     from otp_genesis.runtime import new_run_id
+    from otp_genesis.settings import load_settings
 
     if not (path / "mix.exs").is_file():
         raise NotAProject(str(path), "there is no mix.exs" if path.is_dir() else "no such folder")
@@ -125,7 +127,9 @@ def refactor(
             MASTER, inputs, run_id=identity, provider=provider, approve=approve
         )
 
-    report = carried_out(work, identity, quiet=as_json, ask=not as_json)
+    settings = load_settings(path)
+    settings.section("verify", VerifySettings)
+    report = carried_out(work, identity, quiet=as_json, ask=not as_json, settings=settings)
     result = refactor_json(report, str(path.resolve()))
     if as_json:
         print(json.dumps(result, indent=2))
@@ -141,8 +145,12 @@ def _tell_failure(report: RunReport) -> None:
     if report.question:
         print(f"it asks: {report.question}", file=sys.stderr)
         print(f"answer with: genesis runs answer {report.run_id} approve", file=sys.stderr)
-    elif report.error:
+    elif report.error and report.error.path.endswith("/usable"):
         print(f"error: {report.error.message}", file=sys.stderr)
+        print("nothing was changed; mend it, commit, and run this again", file=sys.stderr)
+        return
+    elif report.error:
+        print(f"error: {report.error.path}: {report.error.message}", file=sys.stderr)
     print(f"go on with: genesis run --resume {report.run_id}", file=sys.stderr)
 
 

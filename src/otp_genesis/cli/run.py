@@ -17,6 +17,7 @@ from otp_genesis.errors import UsageError
 if TYPE_CHECKING:
     from otp_genesis.model.run import RunReport
     from otp_genesis.runtime import Runtime
+    from otp_genesis.settings import Settings
 
 
 def run(
@@ -70,7 +71,12 @@ def run(
 
 
 def carried_out(
-    work: Callable[[Runtime], Awaitable[RunReport]], run_id: str, *, quiet: bool, ask: bool = True
+    work: Callable[[Runtime], Awaitable[RunReport]],
+    run_id: str,
+    *,
+    quiet: bool,
+    ask: bool = True,
+    settings: Settings | None = None,
 ) -> RunReport:
     """Run with progress on a terminal; there, ask a person what a gate asks; return the report.
 
@@ -81,7 +87,7 @@ def carried_out(
 
     async def go() -> RunReport:
         with progress(shown=not quiet and sys.stderr.isatty()) as listener:
-            runtime = Runtime(listeners=[listener] if listener else [])
+            runtime = Runtime(listeners=[listener] if listener else [], settings=settings)
             try:
                 report = await work(runtime)
                 while ask and report.status == "suspended" and _can_ask():
