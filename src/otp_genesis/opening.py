@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import Any, Literal
 from otp_genesis.codebase.environment import scrubbed_environment
 from otp_genesis.codebase.folder import FolderCodebase
 from otp_genesis.codebase.lock import ProjectLock
+from otp_genesis.codebase.record import read_record, run_folder
 from otp_genesis.codebase.worktree import OpenedProject, open_project
 from otp_genesis.contracts.codebase import Codebase, Revision
 from otp_genesis.engine.ground import Ground
@@ -117,3 +119,27 @@ async def _workspace(request: RunRequest, settings: Settings) -> Opened:
 
 def _date(request: RunRequest) -> datetime:
     return datetime.fromtimestamp(request.started_at, UTC)
+
+
+async def forget_files(request: RunRequest, settings: Settings) -> bool:
+    """Remove what a run keeps on the disk: worktree, references, snapshots; its commits stay.
+
+    Return false where nothing was removed because the folder holds the only copy of the work.
+    """
+    runs = settings.home / "runs"
+    folder = run_folder(runs, request.run_id)
+    record = read_record(folder)
+    if record is not None and record.plain:
+        return False
+    if record is not None and Path(record.project).is_dir():
+        project = await open_project(
+            Path(record.project),
+            runs,
+            request.run_id,
+            branch=record.branch,
+            commit_date=_date(request),
+            env=scrubbed_environment(settings.environ),
+        )
+        await project.close(keep_branch=await _has_commits(project))
+    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    return True

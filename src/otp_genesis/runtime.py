@@ -31,7 +31,7 @@ from otp_genesis.model.load import load_pipeline
 from otp_genesis.model.outcome import Failed, Ok, Outcome, Suspended
 from otp_genesis.model.pipeline import Pipeline
 from otp_genesis.model.run import Mode, RunError, RunReport, RunRequest, RunState, fold
-from otp_genesis.opening import Opened, opened_files
+from otp_genesis.opening import Opened, forget_files, opened_files
 from otp_genesis.providers.gateway import Gateway
 from otp_genesis.providers.scripted import ScriptedProvider
 from otp_genesis.settings import Settings, load_settings
@@ -169,6 +169,17 @@ class Runtime:
             raise UsageError(f"run {run_id!r} asks nothing; it is {state.status}")
         event = Answered(at=time.time(), path=state.error_path, answer=text, by=by)
         await self.store.append(run_id, event)
+
+    async def forget(self, run_id: str) -> bool:
+        """Remove a run and what it keeps on the disk; its commits and reports stay.
+
+        Return false, and remove nothing, where the run's folder holds the only copy of its work.
+        """
+        request = await self.store.request(run_id)
+        if not await forget_files(request, self.settings):
+            return False
+        await self.store.forget(run_id)
+        return True
 
     async def close(self) -> None:
         """Let go of the store."""

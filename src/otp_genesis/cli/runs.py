@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 import time
 from collections.abc import Awaitable, Callable
@@ -130,16 +129,19 @@ def prune(
 ) -> None:
     """Forget all but the newest runs, with their worktrees; going and waiting ones are kept."""
 
-    async def work(runtime: Runtime) -> int:
-        gone = 0
+    async def work(runtime: Runtime) -> tuple[int, list[str]]:
+        gone, kept = 0, []
         for request in list(await runtime.store.runs())[keep:]:
             state = await runtime.state(request.run_id)
             if state.status in ("running", "suspended"):
                 continue
-            folder = runtime.settings.home / "runs" / request.run_id
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-            await runtime.store.forget(request.run_id)
-            gone += 1
-        return gone
+            if await runtime.forget(request.run_id):
+                gone += 1
+            else:
+                kept.append(request.run_id)
+        return gone, kept
 
-    print(f"{_with_runtime(work)} runs forgotten")
+    gone, kept = _with_runtime(work)
+    print(f"{gone} runs forgotten")
+    for run_id in kept:
+        print(f"{run_id} is kept: its folder holds the only copy of its work")
