@@ -14,7 +14,7 @@ import typer
 
 from otp_genesis.cli import check, otp, registries, run, runs
 from otp_genesis.cli.interrupted import Interrupted
-from otp_genesis.errors import EnvironmentLacks, GenesisError
+from otp_genesis.errors import EnvironmentLacks, GenesisError, InternalError
 
 app = typer.Typer(
     name="genesis",
@@ -62,7 +62,9 @@ def main() -> None:
 def run_guarded(command: Any, arguments: list[str] | None = None) -> int:
     """Run a typer application; print what a user can be told, and return the exit code."""
     try:
-        return int(command(args=arguments, standalone_mode=False) or 0)
+        code = int(command(args=arguments, standalone_mode=False) or 0)
+        sys.stdout.flush()
+        return code
     except USAGE_ERROR as error:
         error.show()
         return 2
@@ -80,12 +82,14 @@ def run_guarded(command: Any, arguments: list[str] | None = None) -> int:
         return told(EnvironmentLacks(f"{error.filename or 'system'}: {error.strerror or error}"))
     except GenesisError as error:
         return told(error)
+    except Exception as error:
+        return told(InternalError(f"{type(error).__name__}: {error}"), error)
 
 
-def told(error: GenesisError) -> int:
+def told(error: GenesisError, cause: Exception | None = None) -> int:
     """Print an error for the user, and return its exit code."""
     if os.environ.get("GENESIS_DEBUG"):
-        raise error
+        raise cause or error
     from otp_genesis.errors import InvalidDocument
 
     text = str(error)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from otp_genesis.otp.scan import Report
 
 COLOURS = {"critical": 31, "high": 31, "medium": 33, "low": 36, "info": 90}
+STATUS_MARKS = {"fixed": "✔", "failed": "✘", "skipped": "·", "needs_model": "?", "needs_human": "!"}
 STATUS_COLOURS = {
     "fixed": "green", "failed": "red", "skipped": "bright_black", "needs_model": "blue",
     "needs_human": "yellow",
@@ -77,7 +78,7 @@ def _example(code: str) -> list[str]:
     return ["```elixir", code.rstrip("\n"), "```", ""]
 
 
-def refactor_summary(report: dict[str, Any], *, width: int = 100, colour: bool = True) -> str:
+def refactor_summary(report: dict[str, Any], *, width: int = 140, colour: bool = True) -> str:
     """Return the end of a refactor for a terminal: the items, the tests, where the work is."""
     from rich.console import Console
 
@@ -89,33 +90,44 @@ def refactor_summary(report: dict[str, Any], *, width: int = 100, colour: bool =
 
 
 def print_summary(console: Any, report: dict[str, Any]) -> None:
-    """Draw the end of a refactor on a rich console."""
-    from rich.table import Table
+    """Draw the end of a refactor on a rich console: a line an item, and why some are left."""
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("item", "rule", "place", "status", "commit / reason"):
-        table.add_column(heading, header_style="bright_black", overflow="fold")
-    for item in report["items"]:
-        status = item["status"]
-        place = f"{item['file']}:{item['line']}"
-        told = item["commit"][:10] if item["commit"] else item["reason"].splitlines()[0][:120]
-        name = f"{item['rule']} {item['name']}"
-        label = Text(status.replace("_", " "), style=STATUS_COLOURS[status])
-        table.add_row(item["id"], name, place, label, told)
-    if report["items"]:
-        console.print(table)
-        console.print()
+    items = report["items"]
+    place_width = max((len(_place(item)) for item in items), default=0)
+    name_width = max((len(item["name"]) for item in items), default=0)
+    for item in items:
+        colour = STATUS_COLOURS[item["status"]]
+        line = Text(f"{STATUS_MARKS[item['status']]} ", style=colour)
+        line.append(f"{item['id']:<6}", style="bright_black")
+        line.append(f" {item['rule']} {item['name']:<{name_width}}  ")
+        line.append(f"{_place(item):<{place_width}}  ", style="cyan")
+        told = item["commit"][:10] if item["commit"] else item["status"].replace("_", " ")
+        line.append(told, style=colour)
+        console.print(line, no_wrap=True, overflow="ellipsis", crop=True)
+        if not item["commit"]:
+            reason = (item["reason"].splitlines() or [""])[0]
+            why = Text(f"         {reason}", style="bright_black")
+            console.print(why, no_wrap=True, overflow="ellipsis", crop=True)
+    for closing in _closing(report):
+        console.print(closing, soft_wrap=True, highlight=False)
+
+
+def _place(item: dict[str, Any]) -> str:
+    return f"{item['file']}:{item['line']}"
+
+
+def _closing(report: dict[str, Any]) -> list[str]:
     counts = Counter(item["status"] for item in report["items"])
     told = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
-    console.print(f"{report['status'].replace('_', ' ')}: {told or 'no flaw was found'}")
-    before, after = report["baseline"], report["final"]
+    lines = [f"{report['status'].replace('_', ' ')}: {told or 'no flaw was found'}"]
     if report["items"]:
-        console.print(
+        before, after = report["baseline"], report["final"]
+        lines.insert(0, "")
+        lines += [
             f"tests: {before['tests']} with {before['failures']} failures before,"
-            f" {after['tests']} with {after['failures']} failures after"
-        )
-        console.print(f"branch: {report['branch']} in {report['repository']}", soft_wrap=True)
-    for note in report["notes"]:
-        console.print(f"note: {note}", soft_wrap=True)
-    console.print(f"report: {report['report']}", soft_wrap=True)
+            f" {after['tests']} with {after['failures']} failures after",
+            f"branch: {report['branch']} in {report['repository']}",
+        ]
+    lines += [f"note: {note}" for note in report["notes"]]
+    return [*lines, f"report: {report['report']}"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -134,7 +135,9 @@ def refactor(
     if as_json:
         print(json.dumps(result, indent=2))
     elif report.outputs.get("report"):
-        print(refactor_summary(report.outputs["report"], colour=sys.stdout.isatty()))
+        shown = sys.stdout.isatty()
+        width = shutil.get_terminal_size().columns if shown else 140
+        print(refactor_summary(report.outputs["report"], width=width, colour=shown))
     else:
         _tell_failure(report)
     if result["status"] in ("partial", "failed"):

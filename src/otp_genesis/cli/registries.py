@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Annotated, Any
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from otp_genesis.runtime import Runtime
 
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -21,7 +25,9 @@ def steps(
     """List the step types, or show one with its parameters."""
     from otp_genesis.runtime import Runtime
 
-    registry = Runtime.in_memory().steps
+    runtime = Runtime.in_memory()
+    registry = runtime.steps
+    _tell_quarantined(runtime)
     if name is not None:
         entry = _step(registry.get(name))
         print(json.dumps(entry, indent=2) if as_json else _page(entry))
@@ -43,7 +49,9 @@ def providers(
     """List the model providers and whether they can be asked."""
     from otp_genesis.runtime import Runtime
 
-    registry = Runtime.in_memory().providers
+    runtime = Runtime.in_memory()
+    registry = runtime.providers
+    _tell_quarantined(runtime)
     chosen = [registry.get(name)] if name else list(registry)
 
     async def look() -> list[dict[str, Any]]:
@@ -58,6 +66,11 @@ def providers(
         print(f"{entry['name']:<14} {', '.join(entry['capabilities']):<40} {state}{remedy}")
     if check and not any(entry["available"] for entry in entries):
         raise typer.Exit(3)
+
+
+def _tell_quarantined(runtime: Runtime) -> None:
+    for plugin in runtime.quarantined:
+        print(f"warning: plugin {plugin.name!r} is left out: {plugin.reason}", file=sys.stderr)
 
 
 def _step(kind: Any) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def run_view(state: RunState, *, height: int = 30) -> RenderableType:
     for step in shown:
         depth = max(0, step.path.count("/") - 1)
         text.append("  " * depth + MARKS[step.status] + " ", style=COLOURS[step.status])
-        text.append(step.path.rsplit("/", 1)[-1], style="bold" if depth == 0 else "")
+        text.append(label(step.path), style="bold" if depth == 0 else "")
         text.append(f"  {duration(step)}", style="bright_black")
         if step.message and step.status in ("failed", "suspended"):
             text.append(f"  {step.message.splitlines()[0][:80]}", style=COLOURS[step.status])
@@ -48,6 +48,12 @@ def _matters(step: StepView, running: set[str]) -> bool:
     if len(parts) <= 2 or step.path in running:
         return True
     return any("/".join(parts[:depth]) in running for depth in (len(parts) - 1, len(parts) - 2))
+
+
+def label(path: str) -> str:
+    """Return a step's name, with the number of the iteration that it is in."""
+    *_, parent, name = ("", *path.split("/"))
+    return f"{name} #{int(parent) + 1}" if parent.isdigit() else name
 
 
 def duration(step: StepView) -> str:

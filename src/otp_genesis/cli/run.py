@@ -61,13 +61,23 @@ def run(
     if as_json:
         print(report.model_dump_json(indent=2, exclude={"question"}))
     elif not quiet:
-        from otp_genesis.cli.render import report_lines
-
-        print("\n".join(report_lines(report)))
+        print(told(report))
     elif report.error:
         print(f"error: {report.error.path}: {report.error.message}", file=sys.stderr)
     if report.status != "succeeded":
         raise typer.Exit(1)
+
+
+def told(report: RunReport) -> str:
+    """Return a run's end for people; a refactor's is its summary."""
+    from otp_genesis.cli.render import report_lines
+
+    made = report.outputs.get("report")
+    if isinstance(made, dict) and {"items", "branch", "baseline"} <= made.keys():
+        from otp_genesis.cli.otp_render import refactor_summary
+
+        return refactor_summary(made, colour=sys.stdout.isatty())
+    return "\n".join(report_lines(report))
 
 
 def carried_out(
@@ -111,10 +121,14 @@ def parsed_inputs(given: list[str]) -> dict[str, Any]:
         if not equals or not name:
             raise UsageError(f"--input takes NAME=VALUE, not {word!r}")
         try:
-            inputs[name] = json.loads(value)
+            inputs[name] = json.loads(value, parse_constant=_no_json)
         except ValueError:
             inputs[name] = value
     return inputs
+
+
+def _no_json(word: str) -> None:
+    raise ValueError(f"{word} is no JSON")
 
 
 def _can_ask() -> bool:

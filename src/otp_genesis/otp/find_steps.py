@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
 from otp_genesis.contracts.step import Context, Params, step
 from otp_genesis.errors import did_you_mean
+from otp_genesis.model.event import Noted
 from otp_genesis.model.outcome import Failed, Ok, Outcome
 from otp_genesis.otp.plan import Plan, limited, make_plan
 from otp_genesis.otp.plan_documents import plan_documents
@@ -81,6 +83,9 @@ async def find_again(params: FindAgain, ctx: Context) -> Outcome:
     The result holds `found`, the `finding` as it is now, all findings of the project `before` the
     repair, and the `revision` that a failed repair goes back to.
     """
+    wanted = params.finding
+    told = f"{wanted.rule} {wanted.name} {wanted.file}:{wanted.line}"
+    await ctx.emit(Noted(at=time.time(), path=ctx.path, message=told))
     report = current_findings(ctx)
     now = same_finding(report.findings, params.finding)
     revision = ctx.scope.revision

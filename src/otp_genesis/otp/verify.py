@@ -63,10 +63,11 @@ class Verdict(Frozen):
 
 def check_format(run: FormatResult, baseline: FormatCheck | None) -> FormatCheck:
     """Hold the formatter's word against the baseline's."""
-    before = set(baseline.run.unformatted) if baseline else set()
+    before = set(baseline.run.unformatted if baseline else run.unformatted)
     new = tuple(path for path in run.unformatted if path not in before)
-    failed = not run.ok and not run.unformatted
-    return FormatCheck(run=run, new=new, ok=baseline is None or not (new or failed))
+    crashed = not run.ok and not run.unformatted
+    crashed_before = baseline is None or (not baseline.run.ok and not baseline.run.unformatted)
+    return FormatCheck(run=run, new=new, ok=not new and (crashed_before or not crashed))
 
 
 def check_compile(run: CompileResult, baseline: CompileCheck | None) -> CompileCheck:
