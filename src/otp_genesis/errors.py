@@ -21,6 +21,7 @@
     + StaleChange                 the file is not what the change was made for
     + GitFailed                   carries the command and what git said
   x HistoryMismatch            1  a resumed run no longer fits its pipeline
+  x InternalError              1  a flaw of this program
 """
 
 from __future__ import annotations
@@ -213,6 +214,13 @@ class HistoryMismatch(GenesisError):
             f"cannot resume: {path} was a {journalled!r} step and is a {now!r} step now;"
             " run the pipeline as it was, or start a new run"
         )
+
+
+class InternalError(GenesisError):
+    """A flaw of this program, told in one line."""
+
+    def __init__(self, what: str):
+        super().__init__(f"this is a flaw of genesis: {what} (GENESIS_DEBUG=1 shows where)")
 
 
 def _shortened(text: str, limit: int = 120) -> str:

@@ -59,7 +59,12 @@ async def opened_files(
                 yield opened
         return
     with ProjectLock(settings.home, settings.home / request.run_id, run_id=request.run_id):
-        yield await _workspace(request, settings) if needed else Opened()
+        if not needed:
+            yield Opened()
+            return
+        folder = Path(request.workspace or settings.workspace)
+        with ProjectLock(settings.home, folder, run_id=request.run_id):
+            yield await _workspace(request, settings)
 
 
 @asynccontextmanager

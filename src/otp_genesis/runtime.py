@@ -13,24 +13,27 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
+from otp_genesis.codebase.record import run_folder
 from otp_genesis.contracts.catalog import ProviderRegistry, StepRegistry
 from otp_genesis.contracts.plugin import Plugin, Quarantined, load_plugins
 from otp_genesis.contracts.provider import Models
+from otp_genesis.contracts.registry import Registry
 from otp_genesis.contracts.store import Entry, Store
 from otp_genesis.durable.memory import MemoryStore
 from otp_genesis.durable.sqlite import SqliteStore
 from otp_genesis.engine.check import check
 from otp_genesis.engine.program import Program
+from otp_genesis.engine.report import finished, report
 from otp_genesis.engine.run import Listener, Run, run_program
 from otp_genesis.errors import GenesisError, StoreUnavailable, UsageError
 from otp_genesis.expr.scope import Scope
 from otp_genesis.expr.template import fill
 from otp_genesis.model.change import Revision
-from otp_genesis.model.event import Answered, Noted, RunFinished, RunStarted, RunStatus
+from otp_genesis.model.event import Answered, Noted, RunFinished, RunStarted
 from otp_genesis.model.load import load_pipeline
-from otp_genesis.model.outcome import Failed, Ok, Outcome, Suspended
+from otp_genesis.model.outcome import Failed, Ok, Suspended
 from otp_genesis.model.pipeline import Pipeline
-from otp_genesis.model.run import Mode, RunError, RunReport, RunRequest, RunState, fold
+from otp_genesis.model.run import Mode, RunReport, RunRequest, RunState, fold
 from otp_genesis.opening import Opened, forget_files, opened_files
 from otp_genesis.providers.gateway import Gateway
 from otp_genesis.providers.scripted import ScriptedProvider
@@ -46,6 +49,7 @@ _END: dict[type, Literal["done", "failed", "waiting"]] = {
 }
 START = "@start"
 """The journal's row for the files at the first start."""
+CLOCK_SLACK_S = 2.0
 
 
 class Runtime:
@@ -132,8 +136,10 @@ class Runtime:
             raise UsageError(f"{named}: {complaint}")
         if not named.startswith(PACKAGED):
             named = str(Path(named).resolve())
+        run_id = run_id or new_run_id()
+        run_folder(self.settings.home, run_id)
         request = RunRequest(
-            run_id=run_id or new_run_id(),
+            run_id=run_id,
             pipeline=named,
             name=pipeline.name,
             inputs=taken,
@@ -150,6 +156,8 @@ class Runtime:
     async def resume(self, run_id: str, *, approve: bool = False) -> RunReport:
         """Take a run up where it was; what is finished is not done again."""
         request = await self.store.request(run_id)
+        if (await self.state(run_id)).status == "cancelled":
+            raise UsageError(f"run {run_id!r} is cancelled; start a new one")
         if approve:
             request = request.model_copy(update={"approve": True})
         program = self.check(self.load(request.pipeline))
@@ -158,8 +166,10 @@ class Runtime:
     async def state(self, run_id: str) -> RunState:
         """Return a run as far as it is, as a fold over its events."""
         await self.store.request(run_id)
-        state = fold(event for _, event in await self.store.events(run_id))
-        alive = state.status != "running" or _alive(state.pid)
+        events = [event for _, event in await self.store.events(run_id)]
+        state = fold(events)
+        begun = max((event.at for event in events if isinstance(event, RunStarted)), default=0.0)
+        alive = state.status != "running" or _alive(state.pid, begun)
         return state if alive else replace(state, status="interrupted")
 
     async def answer(self, run_id: str, text: str, *, by: str = "person") -> None:
@@ -203,10 +213,11 @@ class Runtime:
                 with suppress(StoreUnavailable):
                     await run.emit(RunFinished(at=time.time(), status="failed", error=str(error)))
                 raise
-            await run.emit(_finished(outcome))
+            await run.emit(finished(outcome))
             opened.end = _END[type(outcome)]
         events = [event for _, event in await self.store.events(request.run_id)]
-        return _report(request, program, outcome, fold(events), began)
+        rows = await self.store.journal(request.run_id)
+        return report(request, program, outcome, fold(events), began, rows)
 
     async def _prepared(self, request: RunRequest, opened: Opened) -> Run:
         providers = self.providers.snapshot()
@@ -236,6 +247,7 @@ class Runtime:
         return prepared
 
     def _add(self, plugin: Plugin) -> None:
+        steps, providers = self.steps.snapshot(), self.providers.snapshot()
         try:
             for kind in plugin.steps:
                 metadata = replace(kind.metadata, origin=plugin.name)
@@ -244,12 +256,22 @@ class Runtime:
                 self.steps.register(document_type(load_pipeline(path), origin=plugin.name))
             for provider in plugin.providers:
                 self.providers.register(provider)
-        except GenesisError as error:
-            self.quarantined = (*self.quarantined, Quarantined(plugin.name, str(error)))
+            extras = {k: (*self.extras.get(k, ()), *new) for k, new in plugin.extras.items()}
+            services = dict(plugin.services)
+        # A plugin is a stranger's value: it may hold anything, and must stop nobody else.
+        except Exception as error:
+            _only(self.steps, steps)
+            _only(self.providers, providers)
+            said = str(error) if isinstance(error, GenesisError) else f"it is malformed: {error}"
+            self.quarantined = (*self.quarantined, Quarantined(plugin.name, said))
             return
-        for place, values in plugin.extras.items():
-            self.extras[place] = (*self.extras.get(place, ()), *values)
-        self.services.update(plugin.services)
+        self.extras |= extras
+        self.services |= services
+
+
+def _only(registry: Registry[Any], entries: Mapping[str, Any]) -> None:
+    for name in set(registry.names()) - set(entries):
+        registry.unregister(name)
 
 
 def new_run_id() -> str:
@@ -293,52 +315,20 @@ def _scripted(settings: Settings) -> ScriptedProvider:
     return ScriptedProvider.from_file(Path(script)) if script else ScriptedProvider()
 
 
-def _finished(outcome: Outcome) -> RunFinished:
-    status: RunStatus = "succeeded"
-    error = path = None
-    if isinstance(outcome, Failed):
-        status, error, path = "failed", outcome.error, outcome.path
-    elif isinstance(outcome, Suspended):
-        status, error, path = "suspended", outcome.question, outcome.path
-    outputs = outcome.output if isinstance(outcome, Ok) and isinstance(outcome.output, dict) else {}
-    return RunFinished(at=time.time(), status=status, error=error, path=path, outputs=outputs)
-
-
-def _report(
-    request: RunRequest, program: Program, outcome: Outcome, state: RunState, began: float
-) -> RunReport:
-    output = outcome.output if isinstance(outcome, Ok) else {}
-    declared = bool(program.pipeline.outputs)
-    error = question = None
-    if isinstance(outcome, Failed):
-        path = outcome.path or request.name
-        error = RunError(step=path.rsplit("/", 1)[-1], path=path, message=outcome.error)
-    if isinstance(outcome, Suspended):
-        question = outcome.question
-    statuses = {"failed": Failed, "suspended": Suspended}
-    status: Any = next(
-        (n for n, kind in statuses.items() if isinstance(outcome, kind)), "succeeded"
-    )
-    return RunReport(
-        run_id=request.run_id,
-        status=status,
-        results={} if declared else output,
-        outputs=output if declared else {},
-        error=error,
-        question=question,
-        usage=state.usage,
-        duration_s=time.time() - began,
-    )
-
-
-def _alive(pid: int) -> bool:
+def _alive(pid: int, since: float) -> bool:
+    """Whether the process is still there: another may have got its number after `since`."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except OSError:
-        return True
-    return pid > 0
+        pass
+    stat = Path(f"/proc/{pid}/stat")
+    if pid <= 0 or not stat.exists():
+        return pid > 0
+    ticks = int(stat.read_bytes().rpartition(b")")[2].split()[19])
+    booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    return booted + ticks / os.sysconf("SC_CLK_TCK") < since + CLOCK_SLACK_S
 
 
 def run(

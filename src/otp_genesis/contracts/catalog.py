@@ -46,7 +46,10 @@ class StepRegistry(Registry[StepType[Any]]):
         if isinstance(kind, str):
             if run is None:
                 raise InvalidEntry(f"step type {kind!r} needs a run function")
-            entry: StepType[Any] = step_type(kind, run, params=params, effects=effects)
+            said = metadata.description if metadata else ""
+            entry: StepType[Any] = step_type(
+                kind, run, params=params, effects=effects, description=said
+            )
         else:
             entry = kind
         if metadata is not None:

@@ -217,17 +217,21 @@ def step_type(
     params: type[P] | None = None,
     effects: Effects = "none",
     capabilities: frozenset[str] = frozenset(),
+    description: str = "",
 ) -> StepType[P]:
     """Return the step type that `run` implements; raise `InvalidEntry` where it cannot be one."""
     if not inspect.iscoroutinefunction(run):
         raise InvalidEntry(f"step type {name!r}: its run must be an async function")
     if params is None:
         names = list(inspect.signature(run).parameters)
-        hints = get_type_hints(run)
+        try:
+            hints = get_type_hints(run)
+        except NameError as error:
+            raise InvalidEntry(f"step type {name!r}: {error}; pass its params=") from None
         params = hints.get(names[0]) if names else None
     if not (isinstance(params, type) and issubclass(params, Params)):
         raise InvalidEntry(f"step type {name!r}: its first parameter must be a Params model")
-    doc = inspect.getdoc(run)
+    doc = description or inspect.getdoc(run)
     if not doc:
         raise InvalidEntry(f"step type {name!r} needs a docstring: it is its help text")
     metadata = StepMetadata(description=doc, capabilities=capabilities)

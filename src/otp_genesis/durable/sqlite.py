@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from otp_genesis.contracts.store import Entry
 from otp_genesis.errors import StoreUnavailable, UsageError
@@ -45,7 +45,11 @@ class SqliteStore:
         with self._failures():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=30, isolation_level=None)
-            self._prepare()
+            try:
+                self._prepare()
+            except BaseException:
+                self._db.close()
+                raise
 
     def _prepare(self) -> None:
         (found,) = self._db.execute("pragma user_version").fetchone()
@@ -70,22 +74,22 @@ class SqliteStore:
         with self._failures():
             query = "select request from runs where run_id = ?"
             row = self._db.execute(query, (run_id,)).fetchone()
-        if row is None:
-            raise UsageError(f"there is no run {run_id!r}; see: genesis runs")
-        return RunRequest.model_validate_json(row[0])
+            if row is None:
+                raise UsageError(f"there is no run {run_id!r}; see: genesis runs")
+            return RunRequest.model_validate_json(row[0])
 
     async def runs(self) -> Sequence[RunRequest]:
         """Return all requests, newest first."""
         with self._failures():
             rows = self._db.execute("select request from runs order by started_at desc").fetchall()
-        return tuple(RunRequest.model_validate_json(row[0]) for row in rows)
+            return tuple(RunRequest.model_validate_json(row[0]) for row in rows)
 
     async def journal(self, run_id: str) -> Mapping[str, Entry]:
         """Return the rows."""
         query = "select path, step_type, outcome from journal where run_id = ?"
         with self._failures():
             rows = self._db.execute(query, (run_id,)).fetchall()
-        return {path: Entry(kind, _OUTCOME.validate_json(text)) for path, kind, text in rows}
+            return {path: Entry(kind, _OUTCOME.validate_json(text)) for path, kind, text in rows}
 
     async def record(self, run_id: str, path: str, entry: Entry, event: Event) -> None:
         """Keep both in one transaction."""
@@ -104,7 +108,7 @@ class SqliteStore:
         query = "select number, event from events where run_id = ? and number > ? order by number"
         with self._failures():
             rows = self._db.execute(query, (run_id, after)).fetchall()
-        return tuple((number, _EVENT.validate_json(text)) for number, text in rows)
+            return tuple((number, _EVENT.validate_json(text)) for number, text in rows)
 
     async def forget(self, run_id: str) -> None:
         """Remove the run from all tables."""
@@ -131,5 +135,8 @@ class SqliteStore:
     def _failures(self) -> Iterator[None]:
         try:
             yield
+        except ValidationError as error:
+            what = f"it holds what this version cannot read ({error.title})"
+            raise StoreUnavailable(str(self.path), what) from error
         except (sqlite3.DatabaseError, OSError) as error:
             raise StoreUnavailable(str(self.path), str(error)) from error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from otp_genesis.engine.journal import record, replayed
-from otp_genesis.engine.output import described, schema_errors, write_output
+from otp_genesis.engine.output import as_journalled, described, schema_errors, write_output
 from otp_genesis.errors import (
     EnvironmentLacks,
     ExpressionError,
@@ -50,6 +50,9 @@ async def perform(place: Place) -> Outcome:
         return Failed(error=str(error))
     except ValidationError as error:
         return Failed(error=described(error))
+    # The type's own validator is a stranger's code; what it raises is its verdict.
+    except Exception as error:
+        return Failed(error=f"{place.bound.step.type!r} says: {error}")
     settings = place.bound.settings
     outcome: Outcome = Failed(error="no attempt was made")
     for number in range(settings.attempts):
@@ -91,9 +94,10 @@ async def perform_once(place: Place, params: Any) -> Outcome:
             outcome = await on_ground(place, params)
         if isinstance(outcome, Ok):
             outcome = kept_promise(place, outcome)
-        return outcome
-    except TimeoutError:
-        return Failed(error=f"no result within {settings.timeout_s:g} s", retryable=True)
+        return as_journalled(outcome)
+    except TimeoutError as error:
+        limit = f"no result within {settings.timeout_s:g} s" if settings.timeout_s else None
+        return Failed(error=str(error) or limit or "no result in time", retryable=True)
     except ProviderError as error:
         return Failed(error=str(error), retryable=error.retryable)
     except (HistoryMismatch, EnvironmentLacks, NoProvider):
@@ -101,7 +105,7 @@ async def perform_once(place: Place, params: Any) -> Outcome:
     except GenesisError as error:
         return Failed(error=str(error))
     except Exception as error:
-        return Failed(error=f"{type(error).__name__}: {error}")
+        return Failed(error=f"{type(error).__name__}: {error}", retryable=True)
 
 
 async def on_ground(place: Place, params: Any) -> Outcome:

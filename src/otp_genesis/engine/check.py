@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path as FilePath
@@ -164,11 +165,8 @@ class Checker:
 def _identity(pipeline: Pipeline) -> str:
     """What a document is known by, in a chain of documents that include each other."""
     place = "/".join(map(str, pipeline.at))
-    return (
-        f"{pipeline.document.file}#{place}"
-        if place not in ("", "workflow")
-        else str(pipeline.document.file)
-    )
+    file = os.path.realpath(pipeline.document.file)
+    return f"{file}#{place}" if place not in ("", "workflow") else file
 
 
 def _variables_set(steps: tuple[Step, ...]) -> frozenset[str]:

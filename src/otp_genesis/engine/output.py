@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
+from pydantic_core import from_json, to_json
 
 from otp_genesis.errors import EnvironmentLacks, UsageError
 from otp_genesis.expr.template import fill
+from otp_genesis.model.outcome import Failed, Ok, Outcome
 
 if TYPE_CHECKING:
     from otp_genesis.engine.run import Place
@@ -26,6 +28,20 @@ def schema_errors(value: Any, schema: dict[str, Any]) -> list[str]:
 @lru_cache(maxsize=256)
 def _validator(schema: str) -> Draft202012Validator:
     return Draft202012Validator(json.loads(schema))
+
+
+def as_journalled(outcome: Outcome) -> Outcome:
+    """Return the outcome as the journal gives it back: a resumed run must see nothing else."""
+    if not isinstance(outcome, Ok | Failed):
+        return outcome
+    try:
+        output = from_json(to_json(outcome.output, inf_nan_mode="constants"))
+        if not (isinstance(outcome, Ok) and outcome.variables):
+            return outcome.model_copy(update={"output": output})
+        variables = from_json(to_json(outcome.variables, inf_nan_mode="constants"))
+        return outcome.model_copy(update={"output": output, "variables": variables})
+    except ValueError as error:
+        return Failed(error=f"the step gave what is no JSON data: {error}")
 
 
 def write_output(place: Place, template: str, output: Any) -> None:

@@ -15,7 +15,7 @@ from otp_genesis.contracts.store import Entry, Store
 from otp_genesis.engine.attempt import attempt
 from otp_genesis.engine.ground import Ground
 from otp_genesis.engine.program import BoundStep, Program
-from otp_genesis.errors import EnvironmentLacks
+from otp_genesis.errors import EnvironmentLacks, ExpressionError
 from otp_genesis.expr.scope import Scope
 from otp_genesis.model.event import Event
 from otp_genesis.model.outcome import Failed, Ok, Outcome, Skipped, Suspended
@@ -111,6 +111,8 @@ class Place:
             scope = inner_scope(program, scope, inputs or {})
         else:
             scope = scope.inside(local or {})
+        # A branch may be called `a/b`; in a path it is one word.
+        key = key.replace("%", "%25").replace("/", "%2F")
         return await run_program(self.run, program, scope, f"{self.path}/{key}")
 
 
@@ -151,6 +153,9 @@ async def run_program(run: Run, program: Program, scope: Scope, path: str) -> Ou
         scope = scope.with_step(bound.step.name, output, variables, revision)
     if program.own_scope:
         names = scope.names()
-        declared = {name: fill(names) for name, fill in program.outputs.items()}
+        try:
+            declared = {name: fill(names) for name, fill in program.outputs.items()}
+        except ExpressionError as error:
+            return Failed(error=f"the outputs: {error}", path=path)
         return Ok(output=declared or results, revision=scope.revision)
     return Ok(output=results, variables=changed, revision=scope.revision)

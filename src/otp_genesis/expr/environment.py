@@ -8,11 +8,12 @@ is measured before it is made, loops share one budget, and only the filters name
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from jinja2 import nodes, pass_context
+from jinja2 import nodes, pass_context, pass_environment
 from jinja2.exceptions import SecurityError
+from jinja2.filters import do_batch, do_round, do_sum
 from jinja2.runtime import Context, LoopContext, StrictUndefined, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -23,6 +24,10 @@ MAX_TEXT = 10_000_000
 MAX_ITERATIONS = 100_000
 """Turns of all `{% for %}` loops of one rendering together."""
 MAX_INT_BITS = 4096
+MAX_BATCH = 10_000
+ITEM_WEIGHT = 16
+"""What a value within another counts for, beside its characters."""
+MAX_PRECISION = 100
 
 FILTERS = (
     "abs", "batch", "capitalize", "d", "default", "dictsort", "first", "float", "groupby", "int",
@@ -36,7 +41,8 @@ TEXT_METHODS = frozenset(
 LOOP_FIELDS = frozenset(("index", "index0", "first", "last", "length", "previtem", "nextitem"))
 _FORBIDDEN = (
     nodes.Macro, nodes.Import, nodes.FromImport, nodes.Include, nodes.Extends, nodes.Block,
-    nodes.CallBlock, nodes.FilterBlock, nodes.ScopedEvalContextModifier, nodes.EvalContextModifier,
+    nodes.CallBlock, nodes.FilterBlock, nodes.AssignBlock, nodes.ScopedEvalContextModifier,
+    nodes.EvalContextModifier,
 )  # fmt: skip
 ANSWER_KEYS = frozenset(("text", "data", "provider"))
 """The keys by which a model's answer is known: its text where text is expected, its data where a
@@ -88,7 +94,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.filters.clear()
         self.filters.update(allowed)
         self.filters.update(join=_join, replace=_replace, tojson=_tojson, fromjson=_fromjson)
-        self.filters.update(__turns=_turns, __concat=_concat)
+        self.filters.update(batch=_batch, round=_round, sum=_sum)
+        self.filters.update(__turns=_turns, __concat=_concat, __weighed=_weighed)
         self.filters["string"] = as_text
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
@@ -149,8 +156,14 @@ class Sandbox(ImmutableSandboxedEnvironment):
             if loop.recursive:
                 raise SecurityError("recursive loops are not available")
             loop.iter = nodes.Filter(loop.iter, "__turns", [], [], None, None)
-        _replace_concat(tree)
+        _rewrite(tree, nodes.Concat, _measured)
+        if next(tree.find_all(nodes.Assign), None):
+            # `{% set a = [a, a] %}` a few times over is more than any machine holds.
+            _rewrite(tree, (nodes.List, nodes.Tuple, nodes.Dict), _held)
         return tree
+
+
+NO_DATA = "this gives no data: a function must be called, a loop has fields"
 
 
 def is_answer(value: Any) -> bool:
@@ -172,27 +185,98 @@ def as_text(value: Any) -> str:
         case Mapping() if is_answer(value):
             return str(value["text"])
         case Mapping() | list() | tuple():
-            return json.dumps(value, ensure_ascii=False, default=str)
-    return str(value)
+            return json.dumps(plain(value), ensure_ascii=False)
+        case Iterator() if not isinstance(value, LoopContext):
+            return as_text(list(value))
+        case int() | float():
+            return str(value)
+    raise SecurityError(NO_DATA)
 
 
-def _replace_concat(node: nodes.Node) -> None:
-    """Let `a ~ b` be measured like everything else that grows."""
+def plain(value: Any) -> Any:
+    """Return `value` as data that JSON can hold, measured; raise where it is no data."""
+    return _plain(value, [MAX_TEXT])
+
+
+def _plain(value: Any, room: list[int]) -> Any:
+    room[0] -= ITEM_WEIGHT + (len(value) if isinstance(value, str) else 0)
+    if room[0] < 0:
+        _measure(MAX_TEXT + 1)
+    match value:
+        case None | bool() | str() | float():
+            return value
+        case int():
+            if value.bit_length() > MAX_INT_BITS:
+                raise SecurityError("the number is too large")
+            return value
+        case Undefined():
+            return str(value)
+        case Mapping():
+            return {as_text(key): _plain(item, room) for key, item in value.items()}
+        case list() | tuple() | Iterator() if not isinstance(value, LoopContext):
+            return [_plain(item, room) for item in value]
+    raise SecurityError(NO_DATA)
+
+
+def _rewrite(node: nodes.Node, kind: Any, rewritten: Callable[[Any], nodes.Node | None]) -> None:
+    """Replace every node of a kind below `node`, the inner ones first."""
     for name, value in node.iter_fields():
         if isinstance(value, nodes.Node):
-            _replace_concat(value)
-            if isinstance(value, nodes.Concat):
-                setattr(node, name, _measured(value))
+            _rewrite(value, kind, rewritten)
+            if isinstance(value, kind):
+                setattr(node, name, rewritten(value) or value)
         elif isinstance(value, list):
             for index, item in enumerate(value):
                 if isinstance(item, nodes.Node):
-                    _replace_concat(item)
-                if isinstance(item, nodes.Concat):
-                    value[index] = _measured(item)
+                    _rewrite(item, kind, rewritten)
+                if isinstance(item, kind):
+                    value[index] = rewritten(item) or item
 
 
-def _measured(node: nodes.Concat) -> nodes.Filter:
+def _measured(node: nodes.Concat) -> nodes.Node:
+    """Let `a ~ b` be measured like everything else that grows."""
     return nodes.Filter(nodes.List(node.nodes), "__concat", [], [], None, None, lineno=node.lineno)
+
+
+def _held(node: nodes.Expr) -> nodes.Node | None:
+    if isinstance(node, nodes.Tuple) and node.ctx != "load":
+        return None
+    return nodes.Filter(node, "__weighed", [], [], None, None, lineno=node.lineno)
+
+
+def _weighed(value: Any) -> Any:
+    """Return `value`, which may hold one list many times over, unless it is too much."""
+    room = MAX_TEXT
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        room -= ITEM_WEIGHT
+        if room < 0:
+            _measure(MAX_TEXT + 1)
+        if isinstance(one, dict):
+            waiting += one.values()
+        elif isinstance(one, list | tuple):
+            waiting += one
+    return value
+
+
+@pass_environment
+def _sum(environment: Sandbox, items: Iterable[Any], attribute: Any = None, start: Any = 0) -> Any:
+    if not _numbers(start):
+        raise SecurityError("sum adds numbers only")
+    return do_sum(environment, items, attribute, start)
+
+
+def _round(value: Any, precision: int = 0, method: Any = "common") -> float:
+    if not _numbers(value, precision) or abs(precision) > MAX_PRECISION:
+        raise SecurityError(f"round takes a number and at most {MAX_PRECISION} digits")
+    return do_round(value, precision, method)
+
+
+def _batch(items: Iterable[Any], size: int, fill_with: Any = None) -> Iterator[Any]:
+    if not 0 < size <= MAX_BATCH:
+        raise SecurityError(f"batch makes rows of 1 to {MAX_BATCH}")
+    return do_batch(items, size, fill_with)
 
 
 def _concat(parts: Sequence[Any]) -> str:
@@ -226,7 +310,7 @@ def _replace(value: Any, old: str, new: str) -> str:
 def _tojson(value: Any, indent: int | None = None) -> str:
     if indent is not None and not 0 <= indent <= 8:
         raise SecurityError("indent must be 0 to 8")
-    text = json.dumps(value, ensure_ascii=False, indent=indent, default=str)
+    text = json.dumps(plain(value), ensure_ascii=False, indent=indent)
     _measure(len(text))
     return text
 

@@ -18,7 +18,7 @@ from jinja2.exceptions import SecurityError, TemplateSyntaxError, UndefinedError
 from jinja2.runtime import Undefined
 
 from otp_genesis.errors import ExpressionError
-from otp_genesis.expr.environment import MAX_TEXT, BoundedContext, Sandbox
+from otp_genesis.expr.environment import MAX_TEXT, BoundedContext, Sandbox, plain
 
 MAX_SOURCE = 1_000_000
 MAX_EXPRESSION = 20_000
@@ -157,6 +157,8 @@ def _expression(text: str, source: str, offset: int) -> Template:
             raise SecurityError("this is not one expression")
         value = output.nodes[0]
         references = tuple(_references(tree))
+        # What only looks something up gives data that is there already.
+        direct = _looks_up(value)
         target = nodes.Name(_RESULT, "store", lineno=1)
         assign = nodes.Assign(target, value, lineno=1)
         template = _template(nodes.Template([assign], lineno=1))
@@ -169,18 +171,17 @@ def _expression(text: str, source: str, offset: int) -> Template:
             result = context.vars[_RESULT]
             if isinstance(result, Undefined):
                 result._fail_with_undefined_error()
-            return _plain(result)
+            if direct and not callable(result):
+                return result
+            return plain(result)
 
     return Template(source, references, evaluate)
 
 
-def _plain(value: Any) -> Any:
-    """Let filters that are lazy come to an end."""
-    if isinstance(value, str | int | float | dict | list) or value is None:
-        return value
-    if isinstance(value, Iterator):
-        return list(value)
-    return list(value) if isinstance(value, tuple) else value
+def _looks_up(node: nodes.Node) -> bool:
+    while isinstance(node, nodes.Getattr):
+        node = node.node
+    return isinstance(node, nodes.Name) and node.name != "self"
 
 
 def _template(tree: nodes.Template) -> JinjaTemplate:

@@ -7,6 +7,7 @@ blow up.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ Path = tuple[str | int, ...]
 
 MAX_ALIASED_NODES = 10_000
 MAX_DEPTH = 200
+MAX_INT_DIGITS = 400
+"""A longer run of digits is text: nobody means it as a number."""
 
 _INT = re.compile(r"[-+]?[0-9]+\Z")
 _OCTAL = re.compile(r"0o[0-7]+\Z")
@@ -35,6 +38,8 @@ _WORDS: dict[str, Any] = {
     **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf"), float("inf")),
     **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
 }
+_MAYBE_DEEP = re.compile(r"^[ ]{900}|(?:[-?][ ]){400}", re.MULTILINE)
+_SURROGATES = re.compile(r"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
 _STRING_TAG = "tag:yaml.org,2002:str"
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null")}
 
@@ -109,23 +114,66 @@ class Document:
 
 def read_document(text: str, file: str = "<text>") -> Document:
     """Return the document in `text`; raise `InvalidDocument` where it cannot be read at all."""
+    if _SURROGATES.search(text) and _is_json(text):
+        # JSON writes a character beyond U+FFFF as two escapes, YAML as one.
+        text = _SURROGATES.sub(_one_escape, text)
     bare = Document(file, text, None)
-    loader = None
     try:
-        loader = _Loader(text)
-        root = loader.get_single_node()
+        root = _composed(bare)
+    except UnicodeEncodeError as error:
+        span = bare._span(error.start, error.end)
+        raise InvalidDocument([bare.diagnose(span, "yaml", "half a character")]) from None
     except yaml.MarkedYAMLError as error:
         raise InvalidDocument([_yaml_complaint(bare, error)]) from None
     except (yaml.YAMLError, RecursionError) as error:
         message = str(error).splitlines()[0]
         raise InvalidDocument([bare.diagnose(Span(1, 1, 0, 0), "yaml", message)]) from None
-    finally:
-        if loader is not None:
-            loader.dispose()
     builder = _Builder(bare)
     data = builder.build(root, ()) if root is not None else None
     found = tuple(sorted(builder.complaints))
     return Document(file, text, data, builder.values, builder.keys, found)
+
+
+def _composed(bare: Document) -> yaml.Node | None:
+    text = bare.text
+    brackets = text.count("[") + text.count("{")
+    if brackets > 2000 or _MAYBE_DEEP.search(text):
+        _refuse_depth(bare)
+    loader = _Loader(text)
+    try:
+        return loader.get_single_node()
+    finally:
+        loader.dispose()
+
+
+def _refuse_depth(bare: Document) -> None:
+    """Raise where composing, which recurses in C, would overrun the stack; events do not."""
+    loader = _Loader(bare.text)
+    depth = 0
+    try:
+        while loader.check_event():
+            event = loader.get_event()
+            assert event is not None
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > 2 * MAX_DEPTH:
+                message = f"more than {MAX_DEPTH} levels deep"
+                raise InvalidDocument([bare.diagnose(_span(event), "too-deep", message)])
+    finally:
+        loader.dispose()
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _one_escape(pair: re.Match[str]) -> str:
+    high, low = int(pair[1], 16), int(pair[2], 16)
+    return f"\\U{0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00):08x}"
 
 
 def _yaml_complaint(document: Document, error: yaml.MarkedYAMLError) -> Diagnostic:
@@ -149,6 +197,7 @@ class _Builder:
         self.keys: dict[Path, Span] = {}
         self.complaints: list[Diagnostic] = []
         self._seen: set[int] = set()
+        self._open: set[int] = set()
         self._aliased = 0
         self._inside_alias = 0
 
@@ -158,8 +207,11 @@ class _Builder:
             return self._complain(node, "too-deep", f"more than {MAX_DEPTH} levels deep")
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node)
+        if id(node) in self._open:
+            return self._complain(node, "alias", "an alias stands inside what it repeats")
         again = id(node) in self._seen
         self._seen.add(id(node))
+        self._open.add(id(node))
         self._inside_alias += again
         try:
             if self._inside_alias and not self._count_alias(node):
@@ -169,6 +221,7 @@ class _Builder:
             return self._mapping(node, path)
         finally:
             self._inside_alias -= again
+            self._open.discard(id(node))
 
     def _count_alias(self, node: yaml.Node) -> bool:
         self._aliased += 1
@@ -182,7 +235,7 @@ class _Builder:
         for key_node, value_node in node.value:
             if getattr(key_node, "value", None) == "<<" and not key_node.style:
                 for source in self._merge_sources(value_node):
-                    merged = {**self.build(source, path), **merged}
+                    merged = {**(self.build(source, path) or {}), **merged}
                 continue
             key = self._key(key_node)
             place = (*path, key)
@@ -229,8 +282,10 @@ def _plain(text: str) -> Any:
         return _WORDS[text]
     if not text[0].isascii() or text[0].isalpha():
         return text
+    if len(text) > MAX_INT_DIGITS:
+        return text
     if _INT.match(text):
-        return int(text) if len(text) < 400 else text
+        return int(text)
     if _FLOAT.match(text):
         return float(text)
     if _OCTAL.match(text):
@@ -238,6 +293,8 @@ def _plain(text: str) -> Any:
     return int(text, 16) if _HEX.match(text) else text
 
 
-def _span(node: yaml.Node) -> Span:
+def _span(node: yaml.Node | yaml.Event) -> Span:
     start, end = node.start_mark, node.end_mark
+    assert start is not None
+    assert end is not None
     return Span(start.line + 1, start.column + 1, start.index, end.index)

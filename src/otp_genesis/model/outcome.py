@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from otp_genesis.model.change import Revision
 from otp_genesis.model.frozen import Frozen
@@ -25,7 +25,13 @@ class Usage(Frozen):
         )
 
 
-class Ok(Frozen):
+class _Journalled(Frozen):
+    """What numbers are no JSON comes back from the journal all the same."""
+
+    model_config = ConfigDict(ser_json_inf_nan="constants")
+
+
+class Ok(_Journalled):
     """The step finished. `variables` are added to the state, `revision` is the code after it."""
 
     kind: Literal["ok"] = "ok"
@@ -34,7 +40,7 @@ class Ok(Frozen):
     revision: Revision | None = None
 
 
-class Failed(Frozen):
+class Failed(_Journalled):
     """The step did not do what it should; `retryable` says whether another attempt may."""
 
     kind: Literal["failed"] = "failed"

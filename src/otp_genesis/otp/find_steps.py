@@ -12,7 +12,13 @@ from otp_genesis.model.event import Noted
 from otp_genesis.model.outcome import Failed, Ok, Outcome
 from otp_genesis.otp.plan import Plan, limited, make_plan
 from otp_genesis.otp.plan_documents import plan_documents
-from otp_genesis.otp.projects import current_findings, current_project, rules_of, same_finding
+from otp_genesis.otp.projects import (
+    counted_kin,
+    current_findings,
+    current_project,
+    rules_of,
+    same_finding,
+)
 from otp_genesis.otp.rule import Finding
 
 
@@ -80,8 +86,8 @@ class FindAgain(Params):
 async def find_again(params: FindAgain, ctx: Context) -> Outcome:
     """Find a known flaw in the code as it is now, wherever its lines have moved to.
 
-    The result holds `found`, the `finding` as it is now, all findings of the project `before` the
-    repair, and the `revision` that a failed repair goes back to.
+    The result holds `found`, the `finding` as it is now, how many findings of each kin there
+    are `before` the repair, and the `revision` that a failed repair goes back to.
     """
     wanted = params.finding
     told = f"{wanted.rule} {wanted.name} {wanted.file}:{wanted.line}"
@@ -92,7 +98,7 @@ async def find_again(params: FindAgain, ctx: Context) -> Outcome:
     output: dict[str, Any] = {
         "found": now is not None,
         "finding": now.model_dump(mode="json") if now else None,
-        "before": [one.model_dump(mode="json") for one in report.findings],
+        "before": dict(counted_kin(report.findings)),
         "revision": revision.model_dump() if revision else None,
     }
     return Ok(output=output)

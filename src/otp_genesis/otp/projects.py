@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from otp_genesis.contracts.step import Context
@@ -76,6 +78,11 @@ def same_finding(findings: tuple[Finding, ...], wanted: Finding) -> Finding | No
     return None
 
 
-def kin(finding: Finding) -> tuple[str, str, str, str]:
+def kin(finding: Finding) -> str:
     """What findings have in common that only their place in a function tells apart."""
-    return finding.rule, finding.file, finding.module or "", finding.function or ""
+    return f"{finding.rule} {finding.file} {finding.module or ''} {finding.function or ''}"
+
+
+def counted_kin(findings: Iterable[Finding]) -> Counter[str]:
+    """Return how many findings there are of each kin: what a repair is held against."""
+    return Counter(map(kin, findings))

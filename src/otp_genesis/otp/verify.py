@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 from otp_genesis.model.frozen import Frozen
 from otp_genesis.otp.exunit import TestResult
 from otp_genesis.otp.mix import CompileResult, CredoResult, FormatResult, TestsResult, Warned
 from otp_genesis.otp.project import Unparsed
-from otp_genesis.otp.projects import kin
+from otp_genesis.otp.projects import counted_kin, kin
 from otp_genesis.otp.rule import Finding
 
 
@@ -120,27 +120,27 @@ def judge(
     checks: Iterable[FormatCheck | CompileCheck | TestCheck | CredoCheck],
     *,
     finding: Finding | None = None,
-    before: Iterable[Finding] = (),
+    before: Mapping[str, int] | None = None,
     now: Iterable[Finding] = (),
     unparsed: Iterable[Unparsed] = (),
 ) -> Verdict:
     """Return the verdict: every check content, the finding gone, no new one there."""
     problems = [problem for check in checks for problem in _problems(check)]
     if finding is not None:
-        problems += _finding_problems(finding, list(before), list(now))
+        problems += _finding_problems(finding, Counter(before or {}), list(now))
         problems += [f"{lost.file} cannot be parsed: {lost.reason}" for lost in unparsed]
     if problems:
         return Verdict(status="failed", summary="\n".join(problems), problems=tuple(problems))
     return Verdict(status="passed", summary="format, compile and tests are content")
 
 
-def _finding_problems(finding: Finding, before: list[Finding], now: list[Finding]) -> Iterator[str]:
-    counted_before, counted_now = Counter(map(kin, before)), Counter(map(kin, now))
-    if counted_now[kin(finding)] >= counted_before[kin(finding)]:
+def _finding_problems(finding: Finding, before: Counter[str], now: list[Finding]) -> Iterator[str]:
+    counted = counted_kin(now)
+    if counted[kin(finding)] >= before[kin(finding)]:
         yield f"{finding.rule} is still found in {finding.file}: {finding.message}"
     places = {kin(one): one for one in now}
-    for key, count in (counted_now - counted_before).items():
-        if key != kin(finding) and count > 0:
+    for key in counted - before:
+        if key != kin(finding):
             one = places[key]
             yield f"new finding {one.rule} in {one.file}:{one.line}: {one.message}"
 

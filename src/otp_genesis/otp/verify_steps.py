@@ -152,7 +152,8 @@ class Judge(Params):
     """Or what stands for it where it was passed over."""
     credo: CredoCheck | dict[str, Any]
     finding: Finding | None = None
-    before: list[Finding] = []
+    before: dict[str, int] = {}
+    """How many findings of each kin there were, as `otp.find` counts them."""
 
 
 @step("otp.verdict", effects="reads")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
-from otp_genesis.contracts.provider import Capability, Provider, Reply, Request
+from otp_genesis.contracts.provider import Capability, Health, Provider, Reply, Request
 from otp_genesis.errors import NoProvider, ProviderError
 from otp_genesis.model.event import ModelCalled
 from otp_genesis.providers.structured import extract, misfits
@@ -56,7 +56,7 @@ class Gateway:
                 lacking[name] = f"{wanted!r} was asked for"
             elif missing:
                 lacking[name] = f"cannot do {', '.join(missing)}"
-            elif not (health := await provider.check()).available:
+            elif not (health := await _health(provider)).available:
                 lacking[name] = " — ".join(filter(None, (health.reason, health.remedy)))
             else:
                 fit.append(provider)
@@ -88,6 +88,10 @@ class Gateway:
         except ProviderError as error:
             failure = str(error)
             raise
+        # A flaw of one provider must not keep the others from being asked.
+        except Exception as error:
+            failure = f"{type(error).__name__}: {error}"
+            raise ProviderError(failure, retryable=False) from error
         finally:
             event = ModelCalled(
                 at=time.time(),
@@ -100,6 +104,14 @@ class Gateway:
             if reply:
                 event = event.model_copy(update={"usage": reply.usage})
             await self._emit(event)
+
+
+async def _health(provider: Provider) -> Health:
+    try:
+        return await provider.check()
+    # As above: whatever it raises is its own affair.
+    except Exception as error:
+        return Health(False, f"its check failed: {type(error).__name__}: {error}")
 
 
 def _fitted(reply: Reply, schema: dict[str, object]) -> tuple[list[str], Reply | None]:

@@ -20,13 +20,13 @@ def extract(text: str) -> Any:
     for candidate in candidates:
         try:
             return json.loads(candidate)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
     decoder = json.JSONDecoder()
     for match in re.finditer(r"[\[{]", text):
         try:
             return decoder.raw_decode(text, match.start())[0]
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
     raise ValueError("there is no JSON in the answer")
 

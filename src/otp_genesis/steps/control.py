@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any
+from collections.abc import Coroutine, Iterable
+from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from otp_genesis.contracts.step import (
     Bare,
@@ -19,7 +20,10 @@ from otp_genesis.contracts.step import (
     step,
 )
 from otp_genesis.expr.environment import as_text
+from otp_genesis.expr.scope import ROOTS
 from otp_genesis.model.outcome import Failed, Ok, Outcome, Suspended
+
+T = TypeVar("T")
 
 
 class ForLoop(Params):
@@ -34,6 +38,13 @@ class ForLoop(Params):
     max_parallel: int = Field(default=5, ge=1, le=1000)
     break_on_error: bool = True
     """Whether a failed item fails the loop; else it is noted, and the next one begins."""
+
+    @field_validator("iterator")
+    @classmethod
+    def _free(cls, name: str) -> str:
+        if name in ROOTS:
+            raise ValueError(f"cannot be {name!r}: expressions mean something else by it")
+        return name
 
 
 @step("for_loop")
@@ -77,9 +88,7 @@ async def _for_parallel(params: ForLoop, ctx: Context) -> Outcome:
                 stop.set()
             return outcome
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(index)) for index in range(len(params.data_source))]
-    outcomes = [task.result() for task in tasks]
+    outcomes = await _side_by_side(one(index) for index in range(len(params.data_source)))
     begun = [(index, outcome) for index, outcome in enumerate(outcomes) if outcome is not None]
     iterations = [_iteration(params, index, outcome) for index, outcome in begun]
     for _, outcome in begun:
@@ -89,6 +98,16 @@ async def _for_parallel(params: ForLoop, ctx: Context) -> Outcome:
             return _broken(params, iterations, outcome)
     summary = _summary(params, iterations)
     return Ok(output={**summary, "parallel": True, "max_parallel": params.max_parallel})
+
+
+async def _side_by_side(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Return what each gave; where one raises, end the others and raise that."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one) for one in work]
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return [task.result() for task in tasks]
 
 
 def _turn(params: ForLoop, ctx: Context, index: int, previous: Any) -> dict[str, Any]:
@@ -215,14 +234,10 @@ async def parallel(params: Parallel, ctx: Context) -> Outcome:
         async with room:
             return await ctx.run_block(block, name)
 
-    async with asyncio.TaskGroup() as group:
-        tasks = {
-            name: group.create_task(one(name, block)) for name, block in params.branches.items()
-        }
+    outcomes = await _side_by_side(one(name, block) for name, block in params.branches.items())
     results: dict[str, Any] = {}
     variables: dict[str, Any] = {}
-    for name, task in tasks.items():
-        outcome = task.result()
+    for name, outcome in zip(params.branches, outcomes, strict=True):
         if isinstance(outcome, Failed):
             return outcome.model_copy(update={"error": f"branch {name!r}: {outcome.error}"})
         if not isinstance(outcome, Ok):
