@@ -8,9 +8,7 @@ DEMO := $(CURDIR)/.demo
 setup: .venv/ready
 
 .venv/ready: requirements-dev.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	  || { echo "Python 3.11 or later is needed; name it: make PYTHON=python3.12 …"; exit 4; }
-	$(PYTHON) -m venv .venv
+	@scripts/make-venv $(PYTHON)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch .venv/ready
