@@ -83,9 +83,10 @@ class ExpressionError(GenesisError):
 
     exit_code = 2
 
-    def __init__(self, source: str, message: str, *, offset: int = 0, name: str | None = None):
-        self.source, self.offset, self.name = source, offset, name
-        self.reason = message
+    def __init__(self, source: str, message: str, *, line: int = 0):
+        self.source, self.reason = source, message
+        self.line = line
+        """The line of `source` that is wrong, from 0."""
         super().__init__(f"{message} (in {_shortened(source)!r})")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,7 +50,7 @@ async def opened_files(
     """Open what the pipeline works on, lock it, and let go of it in the end.
 
     A project's worktree is removed when the run is done, or has failed before it committed
-    anything, and kept for resuming otherwise.
+    anything, and kept for resuming otherwise; a branch without a commit goes with it.
     """
     if pipeline.codebase is not None:
         spec = fill(pipeline.codebase.model_dump(), scope.names())
@@ -95,9 +95,11 @@ async def _project(
         raise
     finally:
         if opened.end == "done":
-            await project.close()
+            await project.close(keep_branch=await _has_commits(project))
         elif opened.end == "failed" and not await _has_commits(project):
-            await project.close(keep_branch=False)
+            # What made it fail is told already.
+            with suppress(GenesisError):
+                await project.close(keep_branch=False)
 
 
 async def _has_commits(project: OpenedProject) -> bool:

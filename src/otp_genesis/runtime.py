@@ -16,12 +16,13 @@ from typing import Any, Literal
 from otp_genesis.codebase.record import run_folder
 from otp_genesis.contracts.catalog import ProviderRegistry, StepRegistry
 from otp_genesis.contracts.plugin import Plugin, Quarantined, load_plugins
-from otp_genesis.contracts.provider import Models
+from otp_genesis.contracts.provider import Models, Provider
 from otp_genesis.contracts.registry import Registry
 from otp_genesis.contracts.store import Entry, Store
 from otp_genesis.durable.memory import MemoryStore
 from otp_genesis.durable.sqlite import SqliteStore
 from otp_genesis.engine.check import check
+from otp_genesis.engine.output import as_data
 from otp_genesis.engine.program import Program
 from otp_genesis.engine.report import finished, report
 from otp_genesis.engine.run import Listener, Run, run_program
@@ -35,7 +36,7 @@ from otp_genesis.model.outcome import Failed, Ok, Suspended
 from otp_genesis.model.pipeline import Pipeline
 from otp_genesis.model.run import Mode, RunReport, RunRequest, RunState, fold
 from otp_genesis.opening import Opened, forget_files, opened_files
-from otp_genesis.providers.gateway import Gateway
+from otp_genesis.providers.gateway import Gateway, require_provider
 from otp_genesis.providers.scripted import ScriptedProvider
 from otp_genesis.settings import Settings, load_settings
 from otp_genesis.steps import BUILT_IN
@@ -134,6 +135,10 @@ class Runtime:
         complaint, taken = pipeline.take_inputs(dict(inputs or {}))
         if complaint:
             raise UsageError(f"{named}: {complaint}")
+        try:
+            taken = as_data(taken)
+        except ValueError as error:
+            raise UsageError(f"{named}: an input is no JSON data: {error}") from None
         if not named.startswith(PACKAGED):
             named = str(Path(named).resolve())
         run_id = run_id or new_run_id()
@@ -220,7 +225,9 @@ class Runtime:
         return report(request, program, outcome, fold(events), began, rows)
 
     async def _prepared(self, request: RunRequest, opened: Opened) -> Run:
-        providers = self.providers.snapshot()
+        providers = self._providers_for(request.mode)
+        if request.provider is not None:
+            await require_provider(providers, request.provider)
 
         def models(path: str) -> Models:
             return Gateway(providers, path, prepared.emit, request.provider)
@@ -245,6 +252,15 @@ class Runtime:
             listeners=self._listeners,
         )
         return prepared
+
+    def _providers_for(self, mode: Mode) -> Mapping[str, Provider]:
+        """Return who may be asked: in mock mode only those that answer from a script."""
+        everyone = self.providers.snapshot()
+        if mode == "replay":
+            raise UsageError("--mode replay needs recorded answers, and there is no recorder yet")
+        if mode == "live":
+            return everyone
+        return {name: one for name, one in everyone.items() if isinstance(one, ScriptedProvider)}
 
     def _add(self, plugin: Plugin) -> None:
         steps, providers = self.steps.snapshot(), self.providers.snapshot()

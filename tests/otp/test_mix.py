@@ -13,7 +13,10 @@ from otp_genesis.otp.rule import Declined, GeneratedTest
 from otp_genesis.otp.rules import all_rules
 from otp_genesis.otp.scan import scan
 
-pytestmark = pytest.mark.skipif(shutil.which("mix") is None, reason="Elixir is not installed")
+pytestmark = [
+    pytest.mark.elixir,
+    pytest.mark.skipif(shutil.which("mix") is None, reason="Elixir is not installed"),
+]
 
 JOBS = """\
 defmodule Shop.Jobs do

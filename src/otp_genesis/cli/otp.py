@@ -128,12 +128,19 @@ def changed_files(path: Path, revision: str) -> set[str]:
     import asyncio
 
     from otp_genesis.codebase.git import Git
+    from otp_genesis.errors import UsageError
     from otp_genesis.settings import load_settings
 
     git = Git(path.resolve(), load_settings(path).environ)
 
     async def ask() -> set[str]:
-        options = ("--name-only", "--relative", "-z", revision, "--")
+        if await git.ask("rev-parse", "--is-inside-work-tree") != "true":
+            raise UsageError(f"{path}: --changed-since needs a git repository")
+        named = ("--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        commit = await git.ask("rev-parse", *named)
+        if commit is None:
+            raise UsageError(f"{path}: there is no commit {revision!r}")
+        options = ("--name-only", "--relative", "-z", commit, "--")
         changed = await git.lines("diff", *options)
         fresh = await git.lines("ls-files", "--others", "--exclude-standard", "-z")
         return {*changed, *fresh}

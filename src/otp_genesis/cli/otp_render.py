@@ -110,7 +110,7 @@ def print_summary(console: Any, report: dict[str, Any]) -> None:
             why = Text(f"         {reason}", style="bright_black")
             console.print(why, no_wrap=True, overflow="ellipsis", crop=True)
     for closing in _closing(report):
-        console.print(closing, soft_wrap=True, highlight=False)
+        console.print(closing, soft_wrap=True, highlight=False, markup=False)
 
 
 def _place(item: dict[str, Any]) -> str:
@@ -127,7 +127,10 @@ def _closing(report: dict[str, Any]) -> list[str]:
         lines += [
             f"tests: {before['tests']} with {before['failures']} failures before,"
             f" {after['tests']} with {after['failures']} failures after",
-            f"branch: {report['branch']} in {report['repository']}",
+            f"branch: {report['branch']} in {report['repository']}"
+            if report["branch"]
+            else "branch: none, as nothing was committed",
         ]
     lines += [f"note: {note}" for note in report["notes"]]
+    lines += [f"not read: {lost['file']}: {lost['reason']}" for lost in report["unparsed"]]
     return [*lines, f"report: {report['report']}"]

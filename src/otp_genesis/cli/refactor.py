@@ -166,7 +166,7 @@ def refactor_json(report: RunReport, project: str) -> dict[str, Any]:
         "version": 1,
         "run_id": report.run_id,
         "project": project,
-        "branch": made.get("branch"),
+        "branch": made.get("branch") or None,
         "base": made.get("base"),
         "status": made.get("status", "failed"),
         "items": items,
@@ -174,19 +174,36 @@ def refactor_json(report: RunReport, project: str) -> dict[str, Any]:
         "usage": report.usage.model_dump(),
         "report": made.get("report"),
         "notes": list(made.get("notes", ())),
+        "unparsed": list(made.get("unparsed", ())),
         "error": report.error.message if report.error else report.question,
     }
 
 
 def _dry_run(path: Path, goal: str, only: str | None, max_items: int, as_json: bool) -> None:
+    from otp_genesis.otp.plan import Plan, limited
+
     documents = {one["name"]: one["content"] for one in _planned(path, goal, only, None)}
-    found = json.loads(documents["plan.json"])
-    if max_items:
-        found["items"] = found["items"][:max_items]
+    plan = limited(Plan.model_validate_json(documents["plan.json"]), max_items)
+    for note in _notes(path):
+        print(f"note: {note}", file=sys.stderr)
     if as_json:
-        print(json.dumps(found, indent=2))
+        print(plan.model_dump_json(indent=2))
         return
-    for item in found["items"]:
-        print(f"{item['id']} {item['rule']} {item['file']}:{item['line']} ({item['by']})")
-        print(f"    {item['flaw']}")
-    print(f"{len(found['items'])} items; nothing was changed")
+    for item in plan.items:
+        print(f"{item.id} {item.rule} {item.file}:{item.line} ({item.by})")
+        print(f"    {item.flaw}")
+    print(f"{len(plan.items)} items; nothing was changed")
+
+
+def _notes(path: Path) -> list[str]:
+    """Return what of the files that a dry run looks at a refactor would not see."""
+    import asyncio
+
+    from otp_genesis.codebase.repository import Repository, find_repository
+    from otp_genesis.settings import load_settings
+
+    async def ask() -> list[str]:
+        found = await find_repository(path.resolve(), load_settings(path).environ, base=None)
+        return await found.notes() if isinstance(found, Repository) else []
+
+    return asyncio.run(ask())

@@ -18,9 +18,10 @@ from otp_genesis.codebase.record import WorkRecord, read_record, write_record
 from otp_genesis.codebase.repository import BUILD_FOLDERS, NoRepository, Repository
 from otp_genesis.codebase.trees import Trees
 from otp_genesis.codebase.writing import refused
-from otp_genesis.errors import UsageError
+from otp_genesis.errors import EnvironmentLacks, GitFailed, UsageError
 
 _BASE_MESSAGE = "The project as it was found"
+_LITTLE = 1024**2
 _PATTERN_CHARACTERS = re.compile(r"([\\*?\[\]!# ])")
 
 
@@ -79,7 +80,6 @@ class Workplace:
             await self.git.run("read-tree", self.branch.reference)
         else:
             await _remove_worktree(self.git, self.tree)
-            self.noting(ready=False)
         await asyncio.to_thread(self.trees.index.unlink, missing_ok=True)
 
 
@@ -132,9 +132,7 @@ async def checked_out(order: Order, repository: Repository) -> tuple[Workplace, 
         return place, notes
     place = place.noting(ready=False)
     await _remove_worktree(repository.git, place.tree)
-    await repository.git.run(
-        "worktree", "add", "--force", "--detach", str(place.tree), repository.base
-    )
+    await _add_worktree(repository.git, place.tree, repository.base)
     if await branch.tip() is None:
         await branch.move(repository.base)
     _write_excludes(place.trees.excludes, repository.build_folders())
@@ -186,6 +184,19 @@ async def _is_checkout(place: Workplace) -> bool:
     if not await asyncio.to_thread(place.tree.is_dir):
         return False
     return await place.git.at(place.tree).ask("rev-parse", "--show-prefix") == ""
+
+
+async def _add_worktree(git: Git, tree: Path, base: str) -> None:
+    try:
+        await git.run("worktree", "add", "--force", "--detach", str(tree), base)
+    except GitFailed as error:
+        # Git names the files that it cannot write, and not that the disk is full.
+        free = (await asyncio.to_thread(shutil.disk_usage, tree.parent)).free
+        await _remove_worktree(git, tree)
+        if "unable to write" in error.said and free < _LITTLE:
+            message = f"no space left for a checkout in {tree}: {free // 1024} KB are free"
+            raise EnvironmentLacks(message) from None
+        raise
 
 
 async def _remove_worktree(git: Git, tree: Path) -> None:

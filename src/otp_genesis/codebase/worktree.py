@@ -45,11 +45,13 @@ class OpenedProject:
 
         The copy of a plain folder stays, with its branch, as that is where the work is.
         """
-        branch = self.place.branch
-        if not keep_branch and not self.place.record.plain:
+        branch, plain = self.place.branch, self.place.record.plain
+        if not keep_branch and not plain:
             await branch.delete()
-        place = self.place.noting(tip=await branch.tip())
-        await place.remove()
+        tip = await branch.tip()
+        # The checkout goes first: where the disk is full, there is room again for the record.
+        await self.place.remove()
+        self.place.noting(ready=None if plain else False, tip=tip)
         await branch.drop_references()
 
 

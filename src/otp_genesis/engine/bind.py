@@ -53,6 +53,8 @@ class Binder:
         names = StepSettings.model_fields
         given = {key: self.step.keys[key] for key in names if key in self.step.keys}
         given.pop("condition", None)
+        if isinstance(schema := given.get("output_schema"), dict):
+            self._check_schema(schema)
         try:
             settings = StepSettings.model_validate(given)
         except ValidationError as error:
@@ -61,8 +63,6 @@ class Binder:
         if settings.output_to_file and has_template(settings.output_to_file):
             at = (*self.step.at, "output_to_file")
             self.checker.template(self.visible, settings.output_to_file, at)
-        if settings.output_schema is not None:
-            self._check_schema(settings.output_schema)
         return settings
 
     def _check_schema(self, schema: dict[str, Any]) -> None:
@@ -194,7 +194,10 @@ class Binder:
 
     def _open(self, location: tuple[str | int, ...]) -> bool:
         """Whether the value there will come from a template, or is a block complained of before."""
-        info = self.kind.params.model_fields.get(str(location[0])) if location else None
+        if not location:
+            given = (name for name in self.values if self.step.keys.get(name) is not None)
+            return bool(self.fills) or any(self.values[name] is None for name in given)
+        info = self.kind.params.model_fields.get(str(location[0]))
         if info and deferred_kind(info.annotation)[0] and location[0] in self.step.keys:
             return True
         value: Any = self.values

@@ -30,16 +30,21 @@ def _validator(schema: str) -> Draft202012Validator:
     return Draft202012Validator(json.loads(schema))
 
 
+def as_data(value: Any) -> Any:
+    """Return `value` as JSON gives it back; raise `ValueError` where it is no data."""
+    return from_json(to_json(value, inf_nan_mode="constants"))
+
+
 def as_journalled(outcome: Outcome) -> Outcome:
     """Return the outcome as the journal gives it back: a resumed run must see nothing else."""
     if not isinstance(outcome, Ok | Failed):
         return outcome
     try:
-        output = from_json(to_json(outcome.output, inf_nan_mode="constants"))
+        output = as_data(outcome.output)
         if not (isinstance(outcome, Ok) and outcome.variables):
             return outcome.model_copy(update={"output": output})
-        variables = from_json(to_json(outcome.variables, inf_nan_mode="constants"))
-        return outcome.model_copy(update={"output": output, "variables": variables})
+        update = {"output": output, "variables": as_data(outcome.variables)}
+        return outcome.model_copy(update=update)
     except ValueError as error:
         return Failed(error=f"the step gave what is no JSON data: {error}")
 

@@ -90,6 +90,7 @@ def expression_complaint(pipeline: Pipeline, at: Path, error: ExpressionError) -
     """Return the complaint about an expression at `at` that cannot be compiled."""
     document = pipeline.document
     inner = error.source.strip().removeprefix("{{").removesuffix("}}").strip()
-    first_line = inner.splitlines()[0] if inner else ""
-    span = document.within(at, first_line) if first_line else document.at(at)
+    lines = inner.splitlines()
+    needle = lines[min(error.line, len(lines) - 1)].strip() if lines else ""
+    span = document.within(at, needle) if needle else document.at(at)
     return document.diagnose(span, "expression", error.reason)

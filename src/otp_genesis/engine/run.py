@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from otp_genesis.engine.ground import Ground
 from otp_genesis.engine.program import BoundStep, Program
 from otp_genesis.errors import EnvironmentLacks, ExpressionError
 from otp_genesis.expr.scope import Scope
+from otp_genesis.expr.template import fill
 from otp_genesis.model.event import Event
 from otp_genesis.model.outcome import Failed, Ok, Outcome, Skipped, Suspended
 
@@ -120,9 +121,8 @@ def inner_scope(program: Program, outer: Scope, inputs: Mapping[str, Any]) -> Sc
     """Return the scope in which a document's steps begin: its inputs, and the code as it is."""
     pipeline = program.pipeline
     facts = {**outer.facts, "workflow": {"name": pipeline.name, "version": pipeline.version}}
-    return Scope(
-        inputs=inputs, state=dict(pipeline.variables), facts=facts, revision=outer.revision
-    )
+    scope = Scope(inputs=inputs, facts=facts, revision=outer.revision)
+    return replace(scope, state=fill(pipeline.variables, scope.names()))
 
 
 async def run_program(run: Run, program: Program, scope: Scope, path: str) -> Outcome:
@@ -154,7 +154,7 @@ async def run_program(run: Run, program: Program, scope: Scope, path: str) -> Ou
     if program.own_scope:
         names = scope.names()
         try:
-            declared = {name: fill(names) for name, fill in program.outputs.items()}
+            declared = {name: filled(names) for name, filled in program.outputs.items()}
         except ExpressionError as error:
             return Failed(error=f"the outputs: {error}", path=path)
         return Ok(output=declared or results, revision=scope.revision)

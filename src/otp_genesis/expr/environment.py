@@ -16,6 +16,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.filters import do_batch, do_round, do_sum
 from jinja2.runtime import Context, LoopContext, StrictUndefined, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import missing
 
 from otp_genesis.errors import did_you_mean
 
@@ -62,7 +63,7 @@ class Missing(StrictUndefined):
             return f"there is no {name!r} here{did_you_mean(str(name), known)}"
         if isinstance(owner, Sequence) and not isinstance(owner, str):
             return f"a list of {len(owner)} has no {name!r}"
-        if owner is None or type(owner).__name__ in ("MissingType", "_MissingType"):
+        if owner is missing:
             return f"{name!r} is not defined"
         return f"{_kind(owner)} has no {name!r}"
 

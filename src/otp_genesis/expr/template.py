@@ -77,7 +77,7 @@ def has_template(value: Any) -> bool:
 def compile_template(source: str) -> Template:
     """Compile a string that holds templates; raise `ExpressionError`."""
     if whole := _WHOLE.fullmatch(source):
-        inner = _expression(whole[1], source, whole.start(1))
+        inner = _expression(whole[1], source)
         return Template(source, inner.references, inner.fill)
     if len(source) > MAX_SOURCE:
         raise ExpressionError(source, f"a template may have {MAX_SOURCE} characters at most")
@@ -107,7 +107,7 @@ def compile_condition(source: str) -> Condition:
     whole = _WHOLE.fullmatch(source)
     if not whole and ("{{" in source or "{%" in source):
         raise ExpressionError(source, "a condition is one expression; leave the braces out")
-    inner = _expression(whole[1] if whole else source, source, 0)
+    inner = _expression(whole[1] if whole else source, source)
 
     def holds(names: Names) -> bool:
         value = inner.fill(names)
@@ -144,13 +144,13 @@ def templates_in(value: Any, at: tuple[str | int, ...] = ()) -> Iterator[tuple[A
                 yield from templates_in(item, (*at, index))
 
 
-def _expression(text: str, source: str, offset: int) -> Template:
+def _expression(text: str, source: str) -> Template:
     """Compile one expression to a function that keeps the type of its value."""
     if len(text) > MAX_EXPRESSION:
         raise ExpressionError(source, f"an expression may have {MAX_EXPRESSION} characters at most")
     if not text.strip():
-        raise ExpressionError(source, "an expression is missing", offset=offset)
-    with _Guard(source, offset):
+        raise ExpressionError(source, "an expression is missing")
+    with _Guard(source):
         tree = _SANDBOX.parse_bounded("{{" + text + "}}")
         output = tree.body[0] if len(tree.body) == 1 else None
         if not isinstance(output, nodes.Output) or len(output.nodes) != 1:
@@ -164,7 +164,7 @@ def _expression(text: str, source: str, offset: int) -> Template:
         template = _template(nodes.Template([assign], lineno=1))
 
     def evaluate(names: Names) -> Any:
-        with _Guard(source, offset):
+        with _Guard(source):
             context = BoundedContext(_SANDBOX, names, None, {})  # type: ignore[arg-type]
             for _ in template.root_render_func(context):
                 pass
@@ -223,10 +223,10 @@ def _literal_key(node: nodes.Getattr | nodes.Getitem) -> str | None:
 class _Guard:
     """Turns whatever an evaluation raises into `ExpressionError`."""
 
-    __slots__ = ("offset", "source")
+    __slots__ = ("source",)
 
-    def __init__(self, source: str, offset: int = 0):
-        self.source, self.offset = source, offset
+    def __init__(self, source: str):
+        self.source = source
 
     def __enter__(self) -> None:
         return None
@@ -234,11 +234,16 @@ class _Guard:
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if error is None or isinstance(error, ExpressionError):
             return
-        if isinstance(error, RecursionError | MemoryError):
-            raise ExpressionError(self.source, "too deeply nested", offset=self.offset) from None
-        if isinstance(error, TemplateSyntaxError | UndefinedError | SecurityError | TemplateError):
+        if isinstance(error, RecursionError):
+            raise ExpressionError(self.source, "too deeply nested") from None
+        if isinstance(error, MemoryError):
+            raise ExpressionError(self.source, "takes too much memory") from None
+        if isinstance(error, TemplateSyntaxError):
+            line = max(0, error.lineno - 1)
+            raise ExpressionError(self.source, error.message or "wrong", line=line) from None
+        if isinstance(error, UndefinedError | SecurityError | TemplateError):
             message = error.message or str(error)
-            raise ExpressionError(self.source, message, offset=self.offset) from None
+            raise ExpressionError(self.source, message) from None
         if isinstance(error, Exception):
             message = f"{error}" or type(error).__name__
-            raise ExpressionError(self.source, message, offset=self.offset) from None
+            raise ExpressionError(self.source, message) from None

@@ -92,8 +92,11 @@ def _complaint(document: Document, at: Place, detail: Any, known: Iterable[str])
         case "missing":
             return document.error(place[:-1], "missing-key", f"key {name!r} is missing", key=True)
     given = detail.get("input")
+    if detail["type"] == "value_error":
+        said = detail["msg"].removeprefix("Value error, ")
+        return document.error(place, "wrong-type", f"{name!r}: {said}" if detail["loc"] else said)
     shown = f", not {_shown(given)}" if not isinstance(given, dict | list | BaseModel) else ""
-    text = detail["msg"].removeprefix("Input ").removeprefix("Value error, ")
+    text = detail["msg"].removeprefix("Input ")
     return document.error(place, "wrong-type", f"{name!r} {text}{shown}")
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from pydantic import ConfigDict
+
 from otp_genesis.model import event as ev
 from otp_genesis.model.frozen import Frozen
 from otp_genesis.model.outcome import Usage
@@ -15,6 +17,8 @@ Mode = Literal["live", "mock", "replay"]
 
 class RunRequest(Frozen):
     """Everything that is needed to take a run up again in another process."""
+
+    model_config = ConfigDict(ser_json_inf_nan="constants")
 
     run_id: str
     pipeline: str

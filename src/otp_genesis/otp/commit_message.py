@@ -8,7 +8,7 @@ from typing import Any
 
 from otp_genesis.otp.plan import PlanItem
 
-SUBJECT_WIDTH = 72
+WIDTH = 72
 
 
 def commit_message(
@@ -17,7 +17,7 @@ def commit_message(
     """Return the message: a subject, then paragraphs of at most 72 columns."""
     place = f"{item.module}.{item.function}" if item.module and item.function else item.file
     subject = f"Repair {item.name} in {place} ({item.rule})"
-    if len(subject) > SUBJECT_WIDTH:
+    if len(subject) > WIDTH:
         subject = f"Repair {item.name} in {item.module or item.file} ({item.rule})"
     paragraphs = [
         f"{_sentence(item.flaw)} {item.why}",
@@ -25,17 +25,34 @@ def commit_message(
         f" {item.fix} {_sentence(str(repair.get('reason') or ''))}".rstrip(),
         _proof(verification),
     ]
-    body = "\n\n".join(textwrap.fill(text, SUBJECT_WIDTH) for text in paragraphs if text)
+    body = "\n\n".join(_filled(text) for text in paragraphs if text)
     return f"{subject}\n\n{body}\n\nPlan item: {item.id} ({item.file}:{item.line})"
 
 
+def _filled(text: str) -> str:
+    # An address that is broken cannot be followed.
+    return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
 def _proof(verification: Mapping[str, Any]) -> str:
-    tests = verification.get("tests") or {}
-    return (
-        f"Verified: format and compiler are content, {tests.get('tests', 0)} tests with"
-        f" {tests.get('failures', 0)} failures, none that passed before; the finding is gone and"
-        " no new one is there."
-    )
+    checks = verification.get("checks") or {}
+    ran = [name for name in ("format", "compile") if _ran(checks.get(name))]
+    proofs = [f"{' and '.join(ran)} {'are' if len(ran) > 1 else 'is'} content"] if ran else []
+    if _ran(checks.get("test")):
+        tests = verification.get("tests") or {}
+        proofs.append(
+            f"{tests.get('tests', 0)} tests with {tests.get('failures', 0)} failures, none that"
+            " passed before"
+        )
+    if _ran(checks.get("credo")):
+        proofs.append("credo has no new complaint")
+    proofs.append("the finding is gone and no new one is there")
+    return f"Verified: {'; '.join(proofs)}."
+
+
+def _ran(check: Mapping[str, Any] | None) -> bool:
+    """Whether a check has run a command; settings can turn each of them off."""
+    return bool(((check or {}).get("run") or {}).get("command"))
 
 
 def _sentence(text: str) -> str:

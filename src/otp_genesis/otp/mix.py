@@ -26,6 +26,7 @@ INSTALL = "install Elixir (apt-get install elixir, brew install elixir, or https
 DEFAULT_TEST = VerifySettings().test
 _WARNING = re.compile(r"^\s*warning: (.*)$")
 _LOCATION = re.compile(r"(?:└─ )?([\w./@ -]+\.(?:exs?|eex|heex|leex)):(\d+)")
+_LINE_NUMBER = re.compile(r"(?<=\bline) \d+|(?<=\.ex|exs):\d+(?::\d+)?")
 _UNFORMATTED = re.compile(r"^\s+\* (.+)$", re.MULTILINE)
 TAIL = 4000
 
@@ -53,7 +54,7 @@ class FormatResult(TaskResult):
 
 
 class Warned(Frozen):
-    """A compiler warning, without its line: lines move."""
+    """A compiler warning, without any line numbers: lines move."""
 
     text: str
     file: str
@@ -67,6 +68,8 @@ class CompileResult(TaskResult):
 
 class TestsResult(TaskResult):
     """What the tests came to; `results` is complete where `detailed`, else only the failures."""
+
+    __test__ = False
 
     tests: int = 0
     failures: int = 0
@@ -87,6 +90,8 @@ class CredoResult(TaskResult):
     """What credo reports."""
 
     issues: tuple[CredoIssue, ...] = ()
+    unread: bool = False
+    """Whether it printed no JSON: it crashed, most likely."""
 
 
 class Mix:
@@ -163,7 +168,8 @@ class Mix:
         """Run credo, strictly, and return what it reports."""
         argv = self.settings.credo or ("mix", "credo")
         result = await self._run((*argv, "--strict", "--format", "json"))
-        return CredoResult(**_told(result), issues=credo_issues(result.stdout))
+        issues = credo_issues(result.stdout)
+        return CredoResult(**_told(result), issues=issues or (), unread=issues is None)
 
     async def _formatter(self) -> Path | None:
         return await compiled_formatter(self.codebase, self.scratch)
@@ -198,24 +204,27 @@ def compiler_warnings(text: str) -> list[Warned]:
         if match := _WARNING.match(line):
             located = (_LOCATION.search(later) for later in lines[number + 1 : number + 20])
             place = next(filter(None, located), None)
-            found.append(Warned(text=match[1].strip(), file=place[1].strip() if place else ""))
+            text = _LINE_NUMBER.sub("", match[1].strip())
+            found.append(Warned(text=text, file=place[1].strip() if place else ""))
     return found
 
 
-def credo_issues(text: str) -> tuple[CredoIssue, ...]:
-    """Return the issues in credo's JSON, wherever in the output it begins."""
+def credo_issues(text: str) -> tuple[CredoIssue, ...] | None:
+    """Return the issues in credo's JSON, wherever in the output it begins; nothing without JSON."""
     start = text.find('{"issues"') if '{"issues"' in text else text.find("{")
     try:
-        data = json.loads(text[start:]) if start >= 0 else {}
+        data = json.loads(text[start:]) if start >= 0 else None
     except ValueError:
-        return ()
+        return None
+    if not isinstance(data, dict) or not isinstance(data.get("issues"), list):
+        return None
     return tuple(
         CredoIssue(
             check=str(issue.get("check", "")),
             file=str(issue.get("filename", "")),
             message=str(issue.get("message", "")),
         )
-        for issue in data.get("issues", ())
+        for issue in data["issues"]
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import Field
 
-from otp_genesis.contracts.provider import Reply, Request
+from otp_genesis.contracts.provider import Request
 from otp_genesis.contracts.step import Context
 from otp_genesis.errors import CodebaseError
 from otp_genesis.model.frozen import Frozen
@@ -36,10 +37,18 @@ SYSTEM = (
 )
 
 
-async def repair_by_model(
+@dataclass(frozen=True)
+class Asked:
+    """A model's repair, and whose it is."""
+
+    provider: str
+    repair: ModelRepair
+
+
+async def ask_for_repair(
     ctx: Context, project: Project, rule: Rule, finding: Finding, feedback: str | None
-) -> tuple[Reply, ModelRepair]:
-    """Ask for a repair and make its edits; raise what the gateway or the codebase raises."""
+) -> Asked:
+    """Ask for a repair; raise what the gateway raises."""
     request = Request(
         prompt=prompt(project, rule, finding, feedback),
         system=SYSTEM,
@@ -47,15 +56,18 @@ async def repair_by_model(
         needs=frozenset(("text", "structured_output")),
     )
     reply = await ctx.models.complete(request)
-    repair = ModelRepair.model_validate(reply.data)
+    return Asked(reply.provider, ModelRepair.model_validate(reply.data))
+
+
+async def make_edits(ctx: Context, repair: ModelRepair) -> None:
+    """Make a repair's edits in order; raise `CodebaseError` at the first that cannot be made."""
     for edit in repair.edits:
         if edit.old:
             await ctx.codebase.edit(edit.path, edit.old, edit.new)
-        elif edit.path in project.files:
-            raise CodebaseError(f"{edit.path} exists already; the model wanted to make it anew")
+        elif edit.path in await ctx.codebase.list():
+            raise CodebaseError(f"{edit.path} exists already; it cannot be made anew")
         else:
             await ctx.codebase.write(edit.path, edit.new)
-    return reply, repair
 
 
 def prompt(project: Project, rule: Rule, finding: Finding, feedback: str | None) -> str:

@@ -166,8 +166,8 @@ def _rollout(plan: Plan) -> Iterator[str]:
     yield "   that any of them can be reverted alone."
     yield f"2. Decide on the {len(waiting)} items that need judgement; each is a change of its own."
     yield "3. Where callers may notice a repair and you cannot try it out, keep both ways behind a"
-    yield "   flag that is read at run time (`Application.get_env/3`), and drop the old one a release"
-    yield "   later."
+    yield "   flag that is read at run time (`Application.get_env/3`), and drop the old one a"
+    yield "   release later."
     yield "4. Deploy to one node, watch it for as long as your slowest job takes, then to the rest."
     yield ""
     if risky:

@@ -11,7 +11,7 @@ from otp_genesis.contracts.step import Context, Params, step
 from otp_genesis.errors import CodebaseError, ProviderError
 from otp_genesis.model.outcome import Failed, Ok, Outcome
 from otp_genesis.otp.commit_message import commit_message
-from otp_genesis.otp.model_repair import repair_by_model
+from otp_genesis.otp.model_repair import ask_for_repair, make_edits
 from otp_genesis.otp.plan import PlanItem, who_repairs
 from otp_genesis.otp.projects import current_project, rule_named
 from otp_genesis.otp.rule import Declined, Finding, Rule
@@ -30,10 +30,12 @@ class Repair(BaseModel):
     """What `otp.fix` did, or why it did nothing."""
 
     changed: bool = False
+    tried: bool = False
+    """Whether there was a repair, though perhaps one that could not be made."""
     by: str | None = None
     reason: str = ""
     status: str | None = None
-    """`needs_model` or `needs_human`, where nothing was changed."""
+    """`needs_model`, `needs_human` or `failed`, where there was none."""
     files: list[str] = []
 
 
@@ -41,42 +43,49 @@ class Repair(BaseModel):
 async def fix(params: Fix, ctx: Context) -> Outcome:
     """Repair a flaw: by its rule where the shape is exact, else by a model where one is there.
 
-    With `feedback` the rule has had its turn. The result holds `changed`, `by`, `files` and
-    `reason`.
+    With `feedback` the rule has had its turn. The result holds `changed`, `tried`, `by`, `files`
+    and `reason`.
     """
     project, rule = current_project(ctx), rule_named(ctx, params.finding.rule)
-    reason = "the rule's own repair did not verify"
     if params.feedback is None:
         change = rule.fix(project, params.finding)
         if not isinstance(change, Declined):
             await ctx.codebase.apply(change)
             files = list(change.paths)
-            done = Repair(changed=True, by="rule", reason=rule.risk, files=files)
+            done = Repair(changed=True, tried=True, by="rule", reason=rule.risk, files=files)
             return Ok(output=done.model_dump())
-        reason = change.reason
+        left = Repair(status=_who_is_left(rule), reason=change.reason)
+    else:
+        left = Repair(status="failed", by="rule", reason=params.feedback)
     if await ctx.models.available("text", "structured_output"):
-        return await _by_model(params, ctx, rule, reason)
-    return Ok(output=_left(rule, reason).model_dump())
+        left = await _by_model(params, ctx, rule, left)
+    return Ok(output=left.model_dump())
 
 
-async def _by_model(params: Fix, ctx: Context, rule: Rule, reason: str) -> Outcome:
-    project = current_project(ctx)
+async def _by_model(params: Fix, ctx: Context, rule: Rule, left: Repair) -> Repair:
     try:
-        reply, repair = await repair_by_model(ctx, project, rule, params.finding, params.feedback)
-    except (ProviderError, CodebaseError) as error:
-        left = _left(rule, f"{reason}; the model's repair could not be made: {error}")
+        asked = await ask_for_repair(
+            ctx, current_project(ctx), rule, params.finding, params.feedback
+        )
+    except ProviderError as error:
+        reason = f"{left.reason}; no model could repair it: {error}"
+        return left.model_copy(update={"by": None, "reason": reason})
+    try:
+        await make_edits(ctx, asked.repair)
+    except CodebaseError as error:
         before = ctx.scope.revision
         if before is not None:
             await ctx.codebase.restore(before)
-        return Ok(output=left.model_dump())
-    files = sorted({edit.path for edit in repair.edits})
-    done = Repair(changed=True, by=reply.provider, reason=repair.explanation, files=files)
-    return Ok(output=done.model_dump())
+        reason = f"the repair could not be made: {error}"
+        return Repair(tried=True, by=asked.provider, reason=reason)
+    files = sorted({edit.path for edit in asked.repair.edits})
+    return Repair(
+        changed=True, tried=True, by=asked.provider, reason=asked.repair.explanation, files=files
+    )
 
 
-def _left(rule: Rule, reason: str) -> Repair:
-    status = "needs_human" if who_repairs(rule) == "person" else "needs_model"
-    return Repair(reason=reason, status=status)
+def _who_is_left(rule: Rule) -> str:
+    return "needs_human" if who_repairs(rule) == "person" else "needs_model"
 
 
 class Format(Params):

@@ -55,6 +55,7 @@ class RefactorReport(Frozen):
     run_id: str
     project: str
     branch: str
+    """Empty where nothing was committed: there is none then."""
     base: str
     repository: str
     sandbox: str
@@ -96,7 +97,7 @@ def _item(item: PlanItem, results: Mapping[str, Any]) -> ItemReport:
         function=item.function,
         flaw=item.flaw,
         status=status,
-        attempts=int(attempt.get("iterations") or 0) if refactor.get("changed") else 0,
+        attempts=_attempts(attempt, refactor),
         commit=committed.get("commit"),
         by=refactor.get("by"),
         reason=reason,
@@ -118,16 +119,25 @@ def _status(
         return "fixed", str(refactor.get("reason") or "")
     if not (results.get("find") or {}).get("found"):
         return "skipped", "no longer there: another repair took it away"
+    told = str(refactor.get("reason") or "")
     if refactor.get("changed"):
         return "failed", str(verify.get("summary") or "it did not verify")
-    if refactor.get("status") == "needs_human":
-        return "needs_human", str(refactor.get("reason") or "")
-    return "needs_model", str(refactor.get("reason") or "")
+    if refactor.get("tried"):
+        return "failed", told
+    statuses: dict[Any, ItemStatus] = {"needs_human": "needs_human", "failed": "failed"}
+    return statuses.get(refactor.get("status"), "needs_model"), told
 
 
-def overall(items: Iterable[ItemReport]) -> Status:
-    """Return how the refactor ended as a whole."""
+def _attempts(attempt: Mapping[str, Any], refactor: Mapping[str, Any]) -> int:
+    """Return how many repairs there were; the last turn of the loop may have brought none."""
+    turns = int(attempt.get("iterations") or 0)
+    return turns if refactor.get("tried") else max(0, turns - 1)
+
+
+def overall(items: Iterable[ItemReport], final_status: str = "passed") -> Status:
+    """Return how the refactor ended as a whole; `final_status` is the whole branch's."""
     statuses = [item.status for item in items]
     if not statuses:
         return "nothing_to_do"
-    return "done" if all(one in ("fixed", "skipped") for one in statuses) else "partial"
+    whole = final_status != "failed" and all(one in ("fixed", "skipped") for one in statuses)
+    return "done" if whole else "partial"

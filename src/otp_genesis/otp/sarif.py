@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import quote
 
 from otp_genesis import __version__
 from otp_genesis.otp.plan import sections
@@ -87,4 +88,4 @@ def _result(finding: Finding, index: int) -> dict[str, Any]:
 
 
 def _file(path: str) -> dict[str, Any]:
-    return {"artifactLocation": {"uri": path, "uriBaseId": "SRCROOT"}}
+    return {"artifactLocation": {"uri": quote(path), "uriBaseId": "SRCROOT"}}

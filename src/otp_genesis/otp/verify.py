@@ -13,6 +13,8 @@ from otp_genesis.otp.project import Unparsed
 from otp_genesis.otp.projects import counted_kin, kin
 from otp_genesis.otp.rule import Finding
 
+BAD = ("failed", "invalid")
+
 
 class FormatCheck(Frozen):
     """`mix format --check-formatted`, and the files that it is not content with anew."""
@@ -82,25 +84,39 @@ def check_tests(run: TestsResult, baseline: TestCheck | None) -> TestCheck:
     if baseline is None:
         return TestCheck(run=run, ok=run.ended_by is None and (run.ok or run.tests > 0))
     before = {result.id: result for result in baseline.run.results}
-    bad = [result for result in run.results if result.status in ("failed", "invalid")]
+    bad = [result for result in run.results if result.status in BAD]
     if not (run.detailed and baseline.run.detailed):
         return _check_printed(run, baseline, bad, before)
-    regressions = [
-        one for one in bad if one.id not in before or before[one.id].status != one.status
-    ]
-    present = {result.id for result in run.results}
+    failed_before = {key for key, one in before.items() if one.status in BAD}
+    regressions = tuple(one for one in bad if one.id not in failed_before)
+    ended = {result.id for result in run.results if result.status not in ("skipped", "excluded")}
     passed = {key for key, result in before.items() if result.status == "passed"}
-    vanished = tuple(sorted(passed - present))
-    ok = run.ended_by is None and not regressions and not vanished
+    vanished = tuple(sorted(passed - ended))
+    crashed = not run.ok and not bad and baseline.run.ok
+    ok = not (run.ended_by or regressions or vanished or crashed)
     kept = run.model_copy(update={"results": tuple(bad)})
-    return TestCheck(run=kept, regressions=tuple(regressions), vanished=vanished, ok=ok)
+    return TestCheck(run=kept, regressions=regressions, vanished=vanished, ok=ok)
+
+
+def rerun(first: TestCheck, second: TestCheck) -> TestCheck:
+    """Return what two runs of the same tests say: broken is what failed in both."""
+    if second.run.ended_by:
+        return second
+    failed = {one.id for one in first.regressions}
+    regressions = tuple(one for one in second.regressions if one.id in failed)
+    vanished = tuple(sorted({*first.vanished} & {*second.vanished}))
+    named = {*failed, *(one.id for one in second.regressions), *first.vanished, *second.vanished}
+    flaky = tuple(sorted(named - {one.id for one in regressions} - {*vanished}))
+    explained = second.ok or bool(second.regressions or second.vanished)
+    ok = explained and not regressions and not vanished
+    return TestCheck(run=second.run, regressions=regressions, vanished=vanished, flaky=flaky, ok=ok)
 
 
 def _check_printed(
     run: TestsResult, baseline: TestCheck, bad: list[TestResult], before: dict[str, TestResult]
 ) -> TestCheck:
     """Judge by ExUnit's printed failures, or by the exit code where none can be read off."""
-    failed_before = {key for key, one in before.items() if one.status in ("failed", "invalid")}
+    failed_before = {key for key, one in before.items() if one.status in BAD}
     regressions = tuple(result for result in bad if result.id not in failed_before)
     worse = not run.ok and baseline.run.ok
     silent = not run.ok and not bad and run.failures > baseline.run.failures
@@ -113,7 +129,10 @@ def check_credo(run: CredoResult, baseline: CredoCheck | None) -> CredoCheck:
     before = Counter(baseline.run.issues if baseline and baseline.run else ())
     added = (Counter(run.issues) - before) if baseline else Counter()
     new = tuple(f"{one.file}: {one.message} ({one.check})" for one in added.elements())
-    return CredoCheck(available=True, run=run, new=new, ok=not new)
+    unread_before = baseline is None or baseline.run is None or baseline.run.unread
+    return CredoCheck(
+        available=True, run=run, new=new, ok=not new and (unread_before or not run.unread)
+    )
 
 
 def judge(
@@ -157,6 +176,9 @@ def _problems(check: Any) -> Iterator[str]:
             yield from _test_problems(check)
         case CredoCheck(ok=False):
             yield from (f"credo: {issue}" for issue in check.new)
+            if (run := check.run) is not None and run.unread:
+                why = f"{_why(run.ended_by)}: {run.output}"
+                yield f"{run.command} says nothing that can be read{why}"
 
 
 def _test_problems(check: TestCheck) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from otp_genesis.contracts.step import Context, Params, step
 from otp_genesis.errors import EnvironmentLacks
@@ -24,6 +24,7 @@ from otp_genesis.otp.verify import (
     check_format,
     check_tests,
     judge,
+    rerun,
 )
 from otp_genesis.otp.verify_settings import VerifySettings
 
@@ -52,7 +53,9 @@ def mix_of(ctx: Context) -> Mix:
 
 
 async def tell(ctx: Context, result: TaskResult) -> None:
-    """Say that a command ran."""
+    """Say that a command ran, if one did."""
+    if not result.command:
+        return
     event = CommandRan(
         at=time.time(),
         path=ctx.path,
@@ -108,19 +111,16 @@ class Test(Params):
 
 @step("mix.test", effects="runs")
 async def mix_test(params: Test, ctx: Context) -> Outcome:
-    """Run the tests. Those that fail anew are run again; one that then passes is called flaky."""
+    """Run the tests; where some fail anew, once more: what failed in one run only is flaky."""
     mix = mix_of(ctx)
     run = await mix.test(params.paths)
     await tell(ctx, run)
     baseline = params.baseline.test if params.baseline else None
     check = check_tests(run, baseline)
-    if not check.ok and check.regressions and not run.ended_by:
+    if baseline is not None and not check.ok and not run.ended_by:
         again = await mix.test(params.paths)
         await tell(ctx, again)
-        second = check_tests(again, baseline)
-        failed = {one.id for one in second.regressions}
-        flaky = tuple(one.id for one in check.regressions if one.id not in failed)
-        check = second.model_copy(update={"flaky": flaky})
+        check = rerun(check, check_tests(again, baseline))
     return Ok(output=check.model_dump(mode="json"))
 
 
@@ -143,14 +143,21 @@ async def mix_credo(params: Credo, ctx: Context) -> Outcome:
     return Ok(output=check_credo(run, before).model_dump(mode="json"))
 
 
+class PassedOver(Frozen):
+    """What stands for a check that did not run, because one before it failed."""
+
+    success: bool
+    skipped: Literal[True]
+    reason: str
+
+
 class Judge(Params):
     """Parameters of `otp.verdict`."""
 
     format: FormatCheck
     compile: CompileCheck
-    test: TestCheck | dict[str, Any]
-    """Or what stands for it where it was passed over."""
-    credo: CredoCheck | dict[str, Any]
+    test: TestCheck | PassedOver
+    credo: CredoCheck | PassedOver
     finding: Finding | None = None
     before: dict[str, int] = {}
     """How many findings of each kin there were, as `otp.find` counts them."""
@@ -159,8 +166,8 @@ class Judge(Params):
 @step("otp.verdict", effects="reads")
 async def verdict(params: Judge, ctx: Context) -> Outcome:
     """Judge a change by all checks, and by whether its finding is gone and no new one there."""
-    checks: list[Any] = [params.format, params.compile]
-    checks += [one for one in (params.test, params.credo) if not isinstance(one, dict)]
+    stated = (params.format, params.compile, params.test, params.credo)
+    checks = [one for one in stated if not isinstance(one, PassedOver)]
     report = current_findings(ctx) if params.finding else None
     given = judge(
         checks,

@@ -122,3 +122,17 @@ def _fitted(reply: Reply, schema: dict[str, object]) -> tuple[list[str], Reply |
         return [str(error)], None
     problems = misfits(data, schema)
     return problems, None if problems else reply.model_copy(update={"data": data})
+
+
+async def require_provider(providers: Mapping[str, Provider], name: str) -> None:
+    """Raise `NoProvider` unless the provider that was asked for by name can be asked."""
+    lacking = {}
+    for known, provider in providers.items():
+        if known != name:
+            lacking[known] = f"{name!r} was asked for"
+            continue
+        health = await provider.check()
+        if health.available:
+            return
+        lacking[known] = " — ".join(filter(None, (health.reason, health.remedy)))
+    raise NoProvider(("text",), lacking)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import islice
 from typing import Any
 
 from jsonschema import Draft202012Validator
 
+MAX_STARTS = 200
+"""So many brackets in an answer are tried as the beginning of its JSON."""
 _FENCE = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL)
 
 
@@ -23,7 +26,7 @@ def extract(text: str) -> Any:
         except (ValueError, RecursionError):
             continue
     decoder = json.JSONDecoder()
-    for match in re.finditer(r"[\[{]", text):
+    for match in islice(re.finditer(r"[\[{]", text), MAX_STARTS):
         try:
             return decoder.raw_decode(text, match.start())[0]
         except (ValueError, RecursionError):

@@ -1,0 +1,243 @@
+"""`genesis otp scan`, `rules` and `explain`, as a user or a CI calls them."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import jsonschema
+import pytest
+from support.command import Genesis, git
+from support.elixir import BASE, JOBS, THREE_FLAWS, WORDS, repository, write
+
+from otp_genesis.otp.rules import all_rules
+
+SCHEMA = Path(__file__).with_name("sarif-2.1.0-required.json")
+FILES = {
+    **THREE_FLAWS,
+    "lib/tiny/größe <b>.ex": WORDS.replace("Words", "Size").replace(
+        "to_atom(text)", 'to_atom(text) # "<script>"'
+    ),
+    "lib/tiny/half.ex": "defmodule Tiny.Half do\n",
+}
+
+
+@pytest.fixture
+def genesis(tmp_path: Path) -> Genesis:
+    """The command."""
+    return Genesis(tmp_path)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with four flaws, one of them in a file with an odd name, and a broken file."""
+    return write(tmp_path / "tiny", FILES)
+
+
+def scanned(genesis: Genesis, project: Path, *options: str) -> dict[str, Any]:
+    """Return the JSON of a scan."""
+    done = genesis("otp", "scan", project, "--format", "json", *options)
+    assert (0, "") == (done.returncode, done.stderr)
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def test_text(genesis: Genesis, project: Path) -> None:
+    """A line a finding, the code with a mark under it, what was not read, and the counts."""
+    done = genesis("otp", "scan", project)
+    lines = done.stdout.splitlines()
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert any(line.startswith("lib/tiny/jobs.ex:5:5: critical OTP001 un") for line in lines)
+    code = lines.index("        spawn(fn -> job.() end)")
+    assert "        ^^^^^^^^^^^^^^^^^^^^^^^" == lines[code + 1]
+    assert "lib/tiny/half.ex: not read: syntax error near line 2" in lines
+    assert re.fullmatch(
+        r"4 findings \(1 critical, 3 high\) in \d+ files, \d+ lines, \d\.\d\d s", lines[-1]
+    )
+    assert "\x1b" not in done.stdout
+
+
+def test_json(genesis: Genesis, project: Path) -> None:
+    """One JSON document of the promised shape, the findings by file and line."""
+    result = scanned(genesis, project)
+    places = [(one["file"], one["line"]) for one in result["findings"]]
+
+    assert {
+        "version", "files", "lines", "elapsed_s", "cached", "findings", "unparsed",
+    } == result.keys()  # fmt: skip
+    assert 1 == result["version"]
+    assert [{"file": "lib/tiny/half.ex", "reason": "syntax error near line 2"}] == result[
+        "unparsed"
+    ]
+    assert sorted(places) == places
+    for one in result["findings"]:
+        assert {
+            "rule", "name", "severity", "stage", "file", "line", "column", "end_line",
+            "end_column", "module", "function", "message", "evidence", "fix", "fingerprint",
+        } == one.keys()  # fmt: skip
+
+
+def test_sarif(genesis: Genesis, project: Path) -> None:
+    """SARIF has what the standard requires, and says the same as the JSON."""
+    done = genesis("otp", "scan", project, "--format", "sarif")
+    log = json.loads(done.stdout)
+    jsonschema.validate(log, json.loads(SCHEMA.read_text()))
+    (run,) = log["runs"]
+    driver = run["tool"]["driver"]
+    findings = scanned(genesis, project)["findings"]
+
+    assert [rule.code for rule in all_rules()] == [rule["id"] for rule in driver["rules"]]
+    assert len(findings) == len(run["results"])
+    for finding, result in zip(findings, run["results"], strict=True):
+        place = result["locations"][0]["physicalLocation"]
+        assert finding["rule"] == result["ruleId"]
+        assert finding["rule"] == driver["rules"][result["ruleIndex"]]["id"]
+        assert finding["message"] == result["message"]["text"]
+        assert finding["file"] == unquote(place["artifactLocation"]["uri"])
+        assert (finding["line"], finding["end_column"]) == (
+            place["region"]["startLine"],
+            place["region"]["endColumn"],
+        )
+    (invocation,) = run["invocations"]
+    (note,) = invocation["toolExecutionNotifications"]
+    assert "not read: syntax error near line 2" == note["message"]["text"]
+
+
+class Text(HTMLParser):
+    """Collects tags and text."""
+
+    def __init__(self, source: str):
+        super().__init__()
+        self.tags: set[str] = set()
+        self.text = ""
+        self.feed(source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_html(genesis: Genesis, project: Path) -> None:
+    """One page, nothing fetched, nothing run; code and names are escaped."""
+    done = genesis("otp", "scan", project, "--format", "html")
+    page = Text(done.stdout)
+
+    assert 0 == done.returncode
+    assert not page.tags & {"script", "link", "img", "iframe"}
+    assert not re.search(r"(src|href)=|url\(|@import", done.stdout)
+    assert "lib/tiny/größe <b>.ex" in page.text
+    assert '"<script>"' in page.text
+    for finding in scanned(genesis, project)["findings"]:
+        assert f"{finding['file']}:{finding['line']}" in page.text
+        assert finding["message"] in page.text
+
+
+@pytest.mark.parametrize("severity", ["critical", "high", "low"])
+def test_fail_on(genesis: Genesis, project: Path, severity: str) -> None:
+    """Exit 1 for a finding so grave or graver; the report is printed all the same."""
+    done = genesis("otp", "scan", project, "--fail-on", severity)
+
+    assert 1 == done.returncode
+    assert "4 findings" in done.stdout
+
+
+def test_fail_on_less(tmp_path: Path, genesis: Genesis) -> None:
+    """Findings that are less grave do not fail the command; a wrong word is refused."""
+    project = write(tmp_path / "tiny", {**BASE, "lib/words.ex": WORDS})
+
+    assert 0 == genesis("otp", "scan", project, "--fail-on", "critical").returncode
+    assert 1 == genesis("otp", "scan", project, "--fail-on", "high").returncode
+    wrong = genesis("otp", "scan", project, "--fail-on", "grave")
+    assert 2 == wrong.returncode
+    assert "'grave' is not one of 'critical', 'high'" in " ".join(wrong.stderr.split())
+
+
+def test_only(genesis: Genesis, project: Path) -> None:
+    """Codes and names, several with commas; an unknown one is refused with the nearest."""
+    found = scanned(genesis, project, "--only", "OTP009, dynamic-atom")["findings"]
+    wrong = genesis("otp", "scan", project, "--only", "OTP0001")
+
+    assert {"OTP009", "OTP053"} == {one["rule"] for one in found}
+    assert "did you mean 'OTP001'?" in genesis.said(wrong, 2)
+
+
+def test_jobs(genesis: Genesis, project: Path) -> None:
+    """Several processes find the same, in the same order."""
+    alone, together = scanned(genesis, project), scanned(genesis, project, "--jobs", "2")
+    alone.pop("elapsed_s")
+    together.pop("elapsed_s")
+
+    assert alone == together
+    assert 2 == genesis("otp", "scan", project, "--jobs", "0").returncode
+
+
+def test_changed_since(tmp_path: Path, genesis: Genesis) -> None:
+    """Only findings in files that differ from a revision, in the index or not, known or new."""
+    project = repository(tmp_path / "shop" / "tiny", THREE_FLAWS)
+    assert [] == scanned(genesis, project, "--changed-since", "HEAD")["findings"]
+    write(project, {"lib/tiny/words.ex": f"# changed\n{WORDS}"})
+    write(project, {"lib/tiny/new ä.ex": JOBS.replace("Jobs", "New")})
+    found = scanned(genesis, project, "--changed-since", "HEAD")["findings"]
+    git(project, "add", "--all")
+    git(project, "commit", "--quiet", "--message=more")
+    before = scanned(genesis, project, "--changed-since", "HEAD~1")["findings"]
+
+    assert {"lib/tiny/words.ex", "lib/tiny/new ä.ex"} == {one["file"] for one in found}
+    assert found == before
+    assert [] == scanned(genesis, project, "--changed-since", "HEAD")["findings"]
+
+
+@pytest.mark.parametrize("revision", ["nowhere", "--output=stolen", "HEAD~9"])
+def test_wrong_revision(tmp_path: Path, genesis: Genesis, revision: str) -> None:
+    """A revision that is none is a wrong argument."""
+    project = repository(tmp_path / "tiny", THREE_FLAWS)
+    said = genesis.said(genesis("otp", "scan", project, f"--changed-since={revision}"), 2)
+
+    assert f"no commit {revision!r}" in said
+    assert not list(tmp_path.rglob("stolen"))
+
+
+def test_changed_without_repository(genesis: Genesis, project: Path) -> None:
+    """Without a repository there is nothing to compare with."""
+    said = genesis.said(genesis("otp", "scan", project, "--changed-since", "HEAD"), 2)
+
+    assert "git repository" in said
+    assert 1 == len(said.splitlines())
+
+
+def test_rules(genesis: Genesis) -> None:
+    """The catalogue, as a table and as JSON."""
+    table = genesis("otp", "rules").stdout.splitlines()
+    rules = json.loads(genesis("otp", "rules", "--json").stdout)
+
+    assert [rule.code for rule in all_rules()] == [line.split()[0] for line in table]
+    assert [(rule.code, rule.name) for rule in all_rules()] == [
+        (rule["code"], rule["name"]) for rule in rules
+    ]
+    for rule in rules:
+        assert all(rule[key] for key in ("severity", "stage", "fix", "summary", "why"))
+
+
+@pytest.mark.parametrize("name", ["OTP001", "otp001", "unsupervised-spawn"])
+def test_explain(genesis: Genesis, name: str) -> None:
+    """A rule's page by its code or its name: why, what instead, examples."""
+    done = genesis("otp", "explain", name)
+
+    assert 0 == done.returncode
+    assert done.stdout.startswith("# OTP001 unsupervised-spawn\n")
+    for heading in ("Why is this bad?", "Use instead", "Fix safety", "Reported", "Not reported"):
+        assert f"\n## {heading}\n" in done.stdout
+
+
+def test_explain_unknown(genesis: Genesis) -> None:
+    """An unknown rule is a wrong argument; the nearest is named."""
+    said = genesis.said(genesis("otp", "explain", "unsupervised-spwan"), 2)
+
+    assert "error: no rule named 'unsupervised-spwan'; did you mean 'unsupervised-spawn'?" == said
