@@ -182,6 +182,8 @@ class Runtime:
         state = await self.state(run_id)
         if state.status != "suspended" or state.error_path is None:
             raise UsageError(f"run {run_id!r} asks nothing; it is {state.status}")
+        if state.choices and text not in state.choices:
+            raise UsageError(f"{text!r} is no answer; it takes {', '.join(state.choices)}")
         event = Answered(at=time.time(), path=state.error_path, answer=text, by=by)
         await self.store.append(run_id, event)
 

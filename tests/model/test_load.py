@@ -160,6 +160,16 @@ def test_inputs_are_held_to_their_declaration(
     assert complaint == (f"input 'n' {misfit}" if misfit else None)
 
 
+def test_a_default_is_held_to_its_own_declaration() -> None:
+    """A default of another type is a complaint where it stands."""
+    with pytest.raises(InvalidDocument) as refused:
+        parse_pipeline(GOOD + "  inputs:\n    n: {type: integer, default: many}")
+
+    (complaint,) = refused.value.diagnostics
+    assert complaint.message == "the default must be of type integer, not str"
+    assert complaint.source_line[complaint.column - 1 :].startswith("many")
+
+
 def test_inputs_that_are_missing_or_too_many() -> None:
     """All that is wrong with the inputs is said, and defaults are filled in."""
     pipeline = parse_pipeline(GOOD + "  inputs: {city: {type: string}, size: {default: 3}}")

@@ -151,6 +151,27 @@ def test_max_attempts(tmp_path: Path, genesis: Genesis) -> None:
     assert refs == references(project)
 
 
+def test_half_an_edit(tmp_path: Path, genesis: Genesis) -> None:
+    """Of edits that cannot all be made none is; the next item's commit has nothing of them."""
+    project = repository(tmp_path / "tiny", {**JUDGED, **ONE_FLAW, **TESTS_ONLY})
+    half = answer(
+        "^Repair this flaw .OTP016",
+        ("lib/tiny/slow.ex", "Answers slowly.", "Answers."),
+        ("lib/tiny/new.ex", "", "defmodule Tiny.New do\nend\n"),
+        ("lib/tiny/slow.ex", "no such text", "x"),
+    )
+    result = genesis.refactor(project, "--max-attempts", "1", env=script(tmp_path, half), code=1)
+    first, second = result["items"]
+
+    assert ("OTP016", "failed", "scripted", 1) == tuple(
+        first[key] for key in ("rule", "status", "by", "attempts")
+    )
+    assert "occurs 0 times, not 1" in first["reason"]
+    assert ("OTP053", "fixed") == (second["rule"], second["status"])
+    changed = git(project, "diff", "--name-only", result["base"], result["branch"])
+    assert "lib/tiny/words.ex" == changed
+
+
 def test_model_without_answer(tmp_path: Path, genesis: Genesis) -> None:
     """A model that cannot answer leaves the item as it is, and the run goes on."""
     project = repository(tmp_path / "tiny", {**JUDGED, **ONE_FLAW, **TESTS_ONLY})

@@ -44,6 +44,18 @@ def test_asked_answered_and_gone_on(genesis: Genesis, write: Write) -> None:
     assert done["outputs"] == {"y": {"answer": "approve", "approved": True}}
 
 
+def test_an_answer_that_is_none_of_the_choices(genesis: Genesis, write: Write) -> None:
+    """It is refused at once, with the choices, and the run waits on."""
+    write("p.yaml", DOCUMENT)
+    genesis("run", "p.yaml", "--run-id", "r")
+    refused = genesis("runs", "answer", "r", "maybe")
+    taken = genesis("runs", "answer", "r", "reject")
+
+    assert refused.returncode == 2
+    assert refused.stderr == "error: 'maybe' is no answer; it takes approve, reject\n"
+    assert taken.returncode == 0
+
+
 def test_the_report_of_a_waiting_run(genesis: Genesis, write: Write) -> None:
     """As JSON it is suspended, with the results of what is done."""
     write("p.yaml", DOCUMENT)
@@ -90,15 +102,6 @@ def test_approved_beforehand(bench: Bench) -> None:
     )
 
     assert [result[name]["answer"] for name in "abc"] == ["approve", "here", "approve"]
-
-
-def test_an_answer_that_is_no_choice(bench: Bench) -> None:
-    """It is asked again."""
-    path = bench.folder / "t.yaml"
-    path.write_text("workflow: {name: t, steps: [{name: a, type: gate, question: Go?}]}")
-    report = _answered(bench.runtime, path, "r", "perhaps")
-
-    assert (report.status, report.question) == ("suspended", "Go? (approve / reject)")
 
 
 @pytest.mark.parametrize("command", [("answer", "r", "x"), ("show", "r"), ("cancel", "r")])

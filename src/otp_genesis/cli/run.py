@@ -101,7 +101,11 @@ def carried_out(
             try:
                 report = await work(runtime)
                 while ask and report.status == "suspended" and _can_ask():
-                    await runtime.answer(run_id, _asked(report.question or ""))
+                    try:
+                        await runtime.answer(run_id, _asked(report.question or ""))
+                    except UsageError as error:
+                        print(error, file=sys.stderr)
+                        continue
                     report = await runtime.resume(run_id)
                 return report
             finally:

@@ -17,12 +17,16 @@ def finished(outcome: Outcome) -> RunFinished:
     """Return the event that ends the run with this outcome."""
     status: RunStatus = "succeeded"
     error = path = None
+    choices: tuple[str, ...] = ()
     if isinstance(outcome, Failed):
         status, error, path = "failed", outcome.error, outcome.path
     elif isinstance(outcome, Suspended):
         status, error, path = "suspended", outcome.question, outcome.path
+        choices = outcome.choices
     outputs = outcome.output if isinstance(outcome, Ok) and isinstance(outcome.output, dict) else {}
-    return RunFinished(at=time.time(), status=status, error=error, path=path, outputs=outputs)
+    return RunFinished(
+        at=time.time(), status=status, error=error, path=path, choices=choices, outputs=outputs
+    )
 
 
 def report(

@@ -92,6 +92,8 @@ class RunFinished(_Event):
     error: str | None = None
     path: str | None = None
     """The step that failed or waits."""
+    choices: tuple[str, ...] = ()
+    """The answers that the waiting step takes; empty means any."""
     outputs: dict[str, Any] = {}
 
 

@@ -191,6 +191,9 @@ class _Reader:
             except ValidationError as error:
                 found = model_complaints(self.document, place, error.errors(), Input.model_fields)
                 self.complaints += found
+                continue
+            if problem := inputs[name].default_misfit:
+                self._complain((*place, "default"), "wrong-type", f"the default {problem}")
         return inputs
 
     def _codebase(self, data: dict[str, Any], at: Place) -> CodebaseSpec | None:

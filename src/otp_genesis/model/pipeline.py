@@ -43,6 +43,11 @@ class Input(Frozen):
             return self.required
         return "default" not in self.model_fields_set
 
+    @property
+    def default_misfit(self) -> str | None:
+        """Why its own default cannot be, if it cannot."""
+        return None if self.default is None else self.misfit(self.default)
+
     def misfit(self, value: Any) -> str | None:
         """Return why `value` cannot be given for it, if it cannot."""
         if value is None and not self.must_be_given:

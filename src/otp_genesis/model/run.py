@@ -63,6 +63,7 @@ class RunState:
     note: str = ""
     error: str | None = None
     error_path: str | None = None
+    choices: tuple[str, ...] = ()
     outputs: dict[str, Any] = field(default_factory=dict)
 
 
@@ -105,7 +106,7 @@ def advance(state: RunState, event: ev.Event) -> RunState:
         case ev.RunFinished():
             return replace(
                 state, status=event.status, finished_at=event.at, error=event.error,
-                error_path=event.path, outputs=event.outputs,
+                error_path=event.path, choices=event.choices, outputs=event.outputs,
             )  # fmt: skip
 
 
