@@ -1,12 +1,11 @@
 """OTP001: `spawn` and its kin."""
 
-from collections.abc import Iterator
-
 from otp_genesis.model.change import ChangeSet
-from otp_genesis.otp.facts import SourceFile
+from otp_genesis.otp.call_rule import CallRule
+from otp_genesis.otp.facts import Call, SourceFile
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import Bad, Declined, Finding, GeneratedTest, Good, Rule
-from otp_genesis.otp.task_calls import found_call, supervise, supervisor_test
+from otp_genesis.otp.rule import Bad, Declined, Finding, GeneratedTest, Good
+from otp_genesis.otp.task_calls import supervise, supervisor_test
 
 PLAIN = ("Kernel.spawn/1", "Kernel.spawn/3", ":erlang.spawn/1", ":erlang.spawn/3")
 TARGETS = (
@@ -42,7 +41,7 @@ def _module(body: str, head: str = "") -> str:
     return f"defmodule MyApp.Job do\n{head}  def go(job) do\n{body}  end\nend\n"
 
 
-class UnsupervisedSpawn(Rule):
+class UnsupervisedSpawn(CallRule):
     """A process started with `spawn` belongs to no supervisor.
 
     ## Why is this bad?
@@ -68,6 +67,8 @@ class UnsupervisedSpawn(Rule):
     safety = "unsafe"
     effort = "minutes"
     risk = "The caller waits until the task has started, and fails where the supervisor is down."
+    targets = TARGETS
+    flaw = "the process belongs to no supervisor: a crash or a shutdown loses its work"
     examples = (
         Bad(
             _module("    spawn(fn -> run(job) end)\n    :ok\n"),
@@ -140,23 +141,8 @@ class UnsupervisedSpawn(Rule):
         Good("defmodule Mix.Tasks.A do\n  use Mix.Task\n  def run(f), do: spawn(f)\nend\n"),
     )
 
-    def check(self, project: Project, file: SourceFile) -> Iterator[Finding]:
-        """Flag each call."""
-        for call in file.production_calls(*TARGETS):
-            yield self.at(
-                file,
-                (call.start, call.end),
-                "the process belongs to no supervisor: a crash or a shutdown loses its work",
-                module=call.module,
-                function=call.function,
-            )
-
-    def fix(self, project: Project, finding: Finding) -> ChangeSet | Declined:
+    def repair(self, project: Project, file: SourceFile, call: Call) -> ChangeSet | Declined:
         """Start a supervised task instead."""
-        file = project.files[finding.file]
-        call = found_call(file, finding, TARGETS)
-        if call is None:
-            return Declined("the call is no longer there")
         if call.target not in PLAIN and call.form != "captured":
             return Declined(f"{call.target} takes options or a node that a task has not")
         return supervise(project, file, call, binds=True)

@@ -1,12 +1,11 @@
 """OTP002: `spawn_link`, `spawn_monitor` and their kin."""
 
-from collections.abc import Iterator
-
 from otp_genesis.model.change import ChangeSet
-from otp_genesis.otp.facts import SourceFile
+from otp_genesis.otp.call_rule import CallRule
+from otp_genesis.otp.facts import Call, SourceFile
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import Bad, Declined, Finding, Good, Rule
-from otp_genesis.otp.task_calls import Rewrite, found_call, rewrite
+from otp_genesis.otp.rule import Bad, Declined, Good
+from otp_genesis.otp.task_calls import Rewrite, rewrite
 
 LINKS = (
     "Kernel.spawn_link/1",
@@ -28,7 +27,7 @@ def _module(body: str, head: str = "") -> str:
     return f"defmodule MyApp.Job do\n{head}  def go(job) do\n{body}  end\nend\n"
 
 
-class UnsupervisedSpawnLink(Rule):
+class UnsupervisedSpawnLink(CallRule):
     """A process started with `spawn_link` or `spawn_monitor` is no OTP process.
 
     ## Why is this bad?
@@ -51,6 +50,8 @@ class UnsupervisedSpawnLink(Rule):
     safety = "unsafe"
     effort = "minutes"
     risk = "A crash is logged as a task's, and the function returns after the task has started."
+    targets = TARGETS
+    flaw = "the process is outside OTP: no crash report, no supervisor, no orderly shutdown"
     examples = (
         Bad(
             _module("    spawn_link(fn -> run(job) end)\n    :ok\n"),
@@ -84,23 +85,8 @@ class UnsupervisedSpawnLink(Rule):
         Good(_module("    spawn_link(job)\n"), path="test/job_test.exs"),
     )
 
-    def check(self, project: Project, file: SourceFile) -> Iterator[Finding]:
-        """Flag each call."""
-        for call in file.production_calls(*TARGETS):
-            yield self.at(
-                file,
-                (call.start, call.end),
-                "the process is outside OTP: no crash report, no supervisor, no orderly shutdown",
-                module=call.module,
-                function=call.function,
-            )
-
-    def fix(self, project: Project, finding: Finding) -> ChangeSet | Declined:
+    def repair(self, project: Project, file: SourceFile, call: Call) -> ChangeSet | Declined:
         """Start a linked task instead."""
-        file = project.files[finding.file]
-        call = found_call(file, finding, TARGETS)
-        if call is None:
-            return Declined("the call is no longer there")
         if call.target in MONITORS:
             return Declined(
                 "a task is not monitored by its starter under the same message; use"

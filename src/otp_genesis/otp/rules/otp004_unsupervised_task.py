@@ -1,12 +1,11 @@
 """OTP004: `Task.start`."""
 
-from collections.abc import Iterator
-
 from otp_genesis.model.change import ChangeSet
-from otp_genesis.otp.facts import SourceFile
+from otp_genesis.otp.call_rule import CallRule
+from otp_genesis.otp.facts import Call, SourceFile
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import Bad, Declined, Finding, GeneratedTest, Good, Rule
-from otp_genesis.otp.task_calls import found_call, supervise, supervisor_test
+from otp_genesis.otp.rule import Bad, Declined, Finding, GeneratedTest, Good
+from otp_genesis.otp.task_calls import supervise, supervisor_test
 
 TARGETS = ("Task.start/1", "Task.start/3")
 APPLICATION = """\
@@ -26,7 +25,7 @@ def _module(body: str, head: str = "") -> str:
     return f"defmodule MyApp.Job do\n{head}  def go(job) do\n{body}  end\nend\n"
 
 
-class UnsupervisedTask(Rule):
+class UnsupervisedTask(CallRule):
     """A task started with `Task.start` belongs to no supervisor.
 
     ## Why is this bad?
@@ -50,6 +49,8 @@ class UnsupervisedTask(Rule):
     safety = "unsafe"
     effort = "minutes"
     risk = "The caller fails where the supervisor is down; a shutdown waits for running tasks."
+    targets = TARGETS
+    flaw = "the task belongs to no supervisor: a shutdown kills it at once"
     examples = (
         Bad(
             _module("    Task.start(fn -> run(job) end)\n"),
@@ -79,23 +80,8 @@ class UnsupervisedTask(Rule):
         Good(_module("    Task.start(job)\n"), path="test/job_test.exs"),
     )
 
-    def check(self, project: Project, file: SourceFile) -> Iterator[Finding]:
-        """Flag each call."""
-        for call in file.production_calls(*TARGETS):
-            yield self.at(
-                file,
-                (call.start, call.end),
-                "the task belongs to no supervisor: a shutdown kills it at once",
-                module=call.module,
-                function=call.function,
-            )
-
-    def fix(self, project: Project, finding: Finding) -> ChangeSet | Declined:
+    def repair(self, project: Project, file: SourceFile, call: Call) -> ChangeSet | Declined:
         """Start the task under the application's Task.Supervisor."""
-        file = project.files[finding.file]
-        call = found_call(file, finding, TARGETS)
-        if call is None:
-            return Declined("the call is no longer there")
         return supervise(project, file, call, binds=False)
 
     def test(self, project: Project, finding: Finding) -> GeneratedTest | Declined:

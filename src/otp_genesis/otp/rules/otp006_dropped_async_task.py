@@ -1,12 +1,11 @@
 """OTP006: `Task.async` whose task nobody awaits."""
 
-from collections.abc import Iterator
-
 from otp_genesis.model.change import ChangeSet
-from otp_genesis.otp.facts import SourceFile
+from otp_genesis.otp.call_rule import CallRule
+from otp_genesis.otp.facts import Call, SourceFile
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import Bad, Declined, Finding, GeneratedTest, Good, Rule
-from otp_genesis.otp.task_calls import found_call, supervise, supervisor_test
+from otp_genesis.otp.rule import Bad, Declined, Finding, GeneratedTest, Good
+from otp_genesis.otp.task_calls import supervise, supervisor_test
 
 TARGETS = ("Task.async/1", "Task.async/3")
 APPLICATION = """\
@@ -25,7 +24,7 @@ def _module(body: str, head: str = "") -> str:
     return f"defmodule MyApp.Job do\n{head}  def go(job) do\n{body}  end\nend\n"
 
 
-class DroppedAsyncTask(Rule):
+class DroppedAsyncTask(CallRule):
     """A `Task.async` whose task is dropped, so that nobody can await it.
 
     ## Why is this bad?
@@ -48,6 +47,8 @@ class DroppedAsyncTask(Rule):
     safety = "unsafe"
     effort = "minutes"
     risk = "A crash of the task no longer ends its caller."
+    targets = TARGETS
+    flaw = "nobody can await this task: its reply stays in the caller's mailbox"
     examples = (
         Bad(
             _module("    Task.async(fn -> run(job) end)\n    :ok\n"),
@@ -87,24 +88,12 @@ class DroppedAsyncTask(Rule):
         Good(_module("    Task.async(job)\n    :ok\n"), path="test/job_test.exs"),
     )
 
-    def check(self, project: Project, file: SourceFile) -> Iterator[Finding]:
-        """Flag each call whose value is provably dropped."""
-        for call in file.production_calls(*TARGETS):
-            if call.use == "dropped":
-                yield self.at(
-                    file,
-                    (call.start, call.end),
-                    "nobody can await this task: its reply stays in the caller's mailbox",
-                    module=call.module,
-                    function=call.function,
-                )
+    def is_flaw(self, file: SourceFile, call: Call) -> bool:
+        """Only a call whose value is provably dropped."""
+        return call.use == "dropped"
 
-    def fix(self, project: Project, finding: Finding) -> ChangeSet | Declined:
+    def repair(self, project: Project, file: SourceFile, call: Call) -> ChangeSet | Declined:
         """Start the task under the application's Task.Supervisor."""
-        file = project.files[finding.file]
-        call = found_call(file, finding, TARGETS)
-        if call is None:
-            return Declined("the call is no longer there")
         return supervise(project, file, call, binds=True)
 
     def test(self, project: Project, finding: Finding) -> GeneratedTest | Declined:

@@ -1,12 +1,10 @@
 """OTP008: `Task.await` and its kin with `:infinity`."""
 
-from collections.abc import Iterator
-
 from otp_genesis.model.change import ChangeSet, Edit
-from otp_genesis.otp.facts import SourceFile
+from otp_genesis.otp.call_rule import CallRule
+from otp_genesis.otp.facts import Call, SourceFile
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import Bad, Declined, Finding, Good, Rule
-from otp_genesis.otp.task_calls import found_call
+from otp_genesis.otp.rule import Bad, Declined, Good
 
 TARGETS = ("Task.await/2", "Task.await_many/2")
 LIMIT_MS = "30_000"
@@ -16,7 +14,7 @@ def _module(body: str, head: str = "") -> str:
     return f"defmodule MyApp.Job do\n{head}  def go(task) do\n{body}  end\nend\n"
 
 
-class AwaitWithoutLimit(Rule):
+class AwaitWithoutLimit(CallRule):
     """A task is awaited with `:infinity`.
 
     ## Why is this bad?
@@ -38,6 +36,8 @@ class AwaitWithoutLimit(Rule):
     safety = "unsafe"
     effort = "minutes"
     risk = "A task that takes longer than 30 seconds exits the caller."
+    targets = TARGETS
+    flaw = "a task that hangs hangs its caller for ever"
     examples = (
         Bad(
             _module("    Task.await(task, :infinity)\n"),
@@ -62,23 +62,11 @@ class AwaitWithoutLimit(Rule):
         Good(_module("    Task.await(task, :infinity)\n"), path="test/job_test.exs"),
     )
 
-    def check(self, project: Project, file: SourceFile) -> Iterator[Finding]:
-        """Flag each call."""
-        for call in file.production_calls(*TARGETS):
-            if call.arguments and file.slice(call.arguments[-1]) == ":infinity":
-                yield self.at(
-                    file,
-                    (call.start, call.end),
-                    "a task that hangs hangs its caller for ever",
-                    module=call.module,
-                    function=call.function,
-                )
+    def is_flaw(self, file: SourceFile, call: Call) -> bool:
+        """Only a call that waits for ever."""
+        return bool(call.arguments and file.slice(call.arguments[-1]) == ":infinity")
 
-    def fix(self, project: Project, finding: Finding) -> ChangeSet | Declined:
+    def repair(self, project: Project, file: SourceFile, call: Call) -> ChangeSet | Declined:
         """Put a limit."""
-        file = project.files[finding.file]
-        call = found_call(file, finding, TARGETS)
-        if call is None:
-            return Declined("the call is no longer there")
         start, end = call.arguments[-1]
         return ChangeSet(files=(file.change(Edit(start=start, end=end, text=LIMIT_MS)),))
