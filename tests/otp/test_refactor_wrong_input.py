@@ -287,25 +287,26 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("filler_kb", [0, 500, 760, 900, 960])
-def test_full_disk(
-    tmp_path: Path,
-    genesis: Genesis,
-    tiny_disk: Path,
-    unharmed: Callable[[Path], Path],
-    filler_kb: int,
-) -> None:
+def test_full_disk(tmp_path: Path, genesis: Genesis, tiny_disk: Path, filler_kb: int) -> None:
     """A disk that is full at once or in the middle: exit 4, one message, the project as it was.
 
-    With room again the run can be taken up, if it had begun.
+    Only where there are commits already is their branch kept, for the run to be taken up.
     """
-    project = unharmed(repository(tmp_path / "tiny", {**THREE_FLAWS, **NO_CHECKS}))
+    project = repository(tmp_path / "tiny", {**THREE_FLAWS, **NO_CHECKS})
+    before = user_state(project)
     (tiny_disk / "filler").write_bytes(b"x" * filler_kb * 1024)
     home = {"GENESIS_HOME": str(tiny_disk / "home")}
     said = genesis.said(genesis("otp", "refactor", project, "--run-id", "one", env=home), 4)
+    after = user_state(project)
 
     assert said.startswith("error: ")
     assert 1 == len(said.splitlines())
     assert any(words in said for words in ("disk is full", "no space left", "disk I/O error"))
+    if "refs/heads/genesis/one" in after["refs"]:
+        assert commits(project, "main", "genesis/one")
+        for state in (before, after):
+            del state["refs"], state["worktrees"]
+    assert before == after
 
 
 def test_room_again(tmp_path: Path, genesis: Genesis, tiny_disk: Path) -> None:
