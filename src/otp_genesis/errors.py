@@ -52,6 +52,8 @@ class GenesisError(Exception):
     """Base of every error whose message is meant for the user."""
 
     exit_code: ClassVar[int] = 1
+    run_id: str | None = None
+    """The run that this ended, where one had begun and can be taken up again."""
 
 
 class InvalidDocument(GenesisError):

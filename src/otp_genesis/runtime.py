@@ -217,6 +217,7 @@ class Runtime:
                 )
                 outcome = await run_program(run, program, scope, request.name)
             except GenesisError as error:
+                error.run_id = request.run_id
                 with suppress(StoreUnavailable):
                     await run.emit(RunFinished(at=time.time(), status="failed", error=str(error)))
                 raise

@@ -184,7 +184,7 @@ def test_no_provider_ends_with_3_and_can_be_resumed(genesis: Genesis, write: Wri
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr == (
         "error: no provider offers text (scripted: it has no script — name one in genesis.toml:"
-        " [providers.scripted])\n"
+        " [providers.scripted])\nthen go on with: genesis run --resume r\n"
     )
     again = genesis("run", "--resume", "r", "--json", GENESIS_SCRIPT=str(script))
     assert again.returncode == 0

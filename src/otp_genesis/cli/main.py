@@ -94,4 +94,6 @@ def told(error: GenesisError, cause: Exception | None = None) -> int:
 
     text = str(error)
     print(text if isinstance(error, InvalidDocument) else f"error: {text}", file=sys.stderr)
+    if error.run_id:
+        print(f"then go on with: genesis run --resume {error.run_id}", file=sys.stderr)
     return error.exit_code
