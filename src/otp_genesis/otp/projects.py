@@ -21,6 +21,7 @@ class Projects:
     def __init__(self) -> None:
         self._root: Path | None = None
         self._last: Project | None = None
+        self._scanned: tuple[Project, Report] | None = None
 
     def read(self, root: Path) -> Project:
         """Return the project at `root` as it is now; raise `NotAProject`."""
@@ -41,6 +42,12 @@ class Projects:
             self._last = known.with_files(changed)
         return self._last
 
+    def report(self, project: Project, rules: tuple[Rule, ...]) -> Report:
+        """Return what all rules find; one that was scanned last is not scanned again."""
+        if self._scanned is None or self._scanned[0] is not project:
+            self._scanned = project, scan(project, rules)
+        return self._scanned[1]
+
 
 def current_project(ctx: Context) -> Project:
     """Return the project that the step stands on."""
@@ -60,7 +67,11 @@ def rule_named(ctx: Context, code: str) -> Rule:
 
 def current_findings(ctx: Context, only: list[str] | None = None) -> Report:
     """Scan the project that the step stands on."""
-    return scan(current_project(ctx), rules_of(ctx), only or ())
+    projects: Projects = ctx.facts[SERVICE]
+    project = current_project(ctx)
+    if only:
+        return scan(project, rules_of(ctx), only)
+    return projects.report(project, rules_of(ctx))
 
 
 def same_finding(findings: tuple[Finding, ...], wanted: Finding) -> Finding | None:
