@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from support.python import PYTHON
 
 from otp_genesis.codebase.bubblewrap import BubblewrapSandbox, choose_sandbox
 from otp_genesis.codebase.local import LocalSandbox
@@ -203,7 +203,7 @@ def test_the_memory_of_all_processes_is_limited(
     sandbox: Sandbox, folder: Path, env: dict[str, str]
 ) -> None:
     program = "x = b'1' * 120_000_000; import time; time.sleep(30)"
-    both = f'{sys.executable} -c "{program}" & {sys.executable} -c "{program}"'
+    both = f'{PYTHON} -c "{program}" & {PYTHON} -c "{program}"'
     result = run(sandbox, folder, env, "sh", "-c", both, memory_bytes=200_000_000, timeout_s=25)
 
     assert (result.exit_code, result.ended_by) == (None, "memory")
@@ -215,7 +215,7 @@ def test_reserved_memory_is_not_counted(
 ) -> None:
     program = "import mmap, time; mmap.mmap(-1, 8 * 1024**3); time.sleep(0.3)"
 
-    assert run(sandbox, folder, env, sys.executable, "-c", program, memory_bytes=200_000_000).ok
+    assert run(sandbox, folder, env, PYTHON, "-c", program, memory_bytes=200_000_000).ok
 
 
 def test_a_signal_is_told(folder: Path, env: dict[str, str]) -> None:
@@ -271,7 +271,7 @@ def test_inside_the_walls_there_is_loopback_and_no_network(
         "import socket; s = socket.create_server(('127.0.0.1', 0));"
         "socket.create_connection(s.getsockname()).close()"
     )
-    loopback = run(BubblewrapSandbox(), folder, env, sys.executable, "-c", program)
+    loopback = run(BubblewrapSandbox(), folder, env, PYTHON, "-c", program)
 
     assert [line.split(":")[0].strip() for line in listed.splitlines()[2:]] == ["lo"]
     assert loopback.ok

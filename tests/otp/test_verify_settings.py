@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.command import Genesis, git
 from support.elixir import ONE_FLAW, THREE_FLAWS, repository
+from support.python import PYTHON
 
 from otp_genesis.codebase.bubblewrap import choose_sandbox
 from otp_genesis.errors import UsageError
@@ -102,7 +102,7 @@ def test_network(tmp_path: Path, genesis: Genesis, network: str, status: str) ->
         place = f"('127.0.0.1', {server.getsockname()[1]})"
         check = (
             "#!/bin/sh\ngrep -q existing lib/tiny/words.ex || exit 0\n"
-            f'{sys.executable} -c "import socket; socket.create_connection({place}, 5)"\n'
+            f'{PYTHON} -c "import socket; socket.create_connection({place}, 5)"\n'
         )
         toml = f'[verify]\n{OFF}test = "sh check.sh"\nnetwork = {network}\n'
         files = {**ONE_FLAW, "check.sh": check, "genesis.toml": toml}
