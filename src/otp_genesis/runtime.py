@@ -25,10 +25,9 @@ from otp_genesis.engine.check import check
 from otp_genesis.engine.output import as_data
 from otp_genesis.engine.program import Program
 from otp_genesis.engine.report import finished, report
-from otp_genesis.engine.run import Listener, Run, run_program
+from otp_genesis.engine.run import Listener, Run, inner_scope, run_program
 from otp_genesis.errors import GenesisError, StoreUnavailable, UsageError
 from otp_genesis.expr.scope import Scope
-from otp_genesis.expr.template import fill
 from otp_genesis.model.change import Revision
 from otp_genesis.model.event import Answered, Noted, RunFinished, RunStarted
 from otp_genesis.model.load import load_pipeline
@@ -224,7 +223,9 @@ class Runtime:
             await run.emit(finished(outcome))
             opened.end = _END[type(outcome)]
         events = [event for _, event in await self.store.events(request.run_id)]
-        rows = await self.store.journal(request.run_id)
+        # What was finished is the report's own where the run came to no end of its own.
+        done = isinstance(outcome, Ok)
+        rows = {} if done else await self.store.journal(request.run_id)
         return report(request, program, outcome, fold(events), began, rows)
 
     async def _prepared(self, request: RunRequest, opened: Opened) -> Run:
@@ -314,12 +315,10 @@ async def started_from(run: Run, opened: Opened, *, writes: bool) -> Revision | 
 def initial_scope(pipeline: Pipeline, request: RunRequest, settings: Settings) -> Scope:
     """Return what the first step of a run sees."""
     facts = {
-        "workflow": {"name": pipeline.name, "version": pipeline.version},
         "run": {"id": request.run_id, "mode": request.mode, "started_at": request.started_at},
         "env": {name: settings.environ.get(name) for name in pipeline.env},
     }
-    scope = Scope(inputs=request.inputs, facts=facts)
-    return replace(scope, state=fill(pipeline.variables, scope.names()))
+    return inner_scope(pipeline, Scope(facts=facts), request.inputs)
 
 
 def _settings_of(opened: Opened, settings: Settings) -> Settings:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otp_genesis.providers.structured import extract, misfits
+from otp_genesis.model.json_schema import misfits
+from otp_genesis.providers.structured import extract
 
 DATA = st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5), max_size=4)
 PROSE = st.text(st.characters(exclude_characters="[{`", exclude_categories=["Cs"]), max_size=30)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from otp_genesis.engine.journal import record, replayed
-from otp_genesis.engine.output import as_journalled, described, schema_errors, write_output
+from otp_genesis.engine.output import as_journalled, described, write_output
 from otp_genesis.errors import (
     EnvironmentLacks,
     ExpressionError,
@@ -19,6 +19,7 @@ from otp_genesis.errors import (
     ProviderError,
 )
 from otp_genesis.model.event import StepStarted
+from otp_genesis.model.json_schema import misfits
 from otp_genesis.model.outcome import Failed, Ok, Outcome, Skipped
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def kept_promise(place: Place, outcome: Ok) -> Outcome:
     """Hold the output against the step's schema, and write it where the step says."""
     settings = place.bound.settings
     schema = settings.output_schema
-    if schema is not None and (errors := schema_errors(outcome.output, schema)):
+    if schema is not None and (errors := misfits(outcome.output, schema)):
         message = f"the output does not fit output_schema: {errors[0]}"
         return Failed(error=message, output=outcome.output)
     if settings.output_to_file is not None:

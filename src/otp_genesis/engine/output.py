@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
@@ -16,18 +14,6 @@ from otp_genesis.model.outcome import Failed, Ok, Outcome
 
 if TYPE_CHECKING:
     from otp_genesis.engine.run import Place
-
-
-def schema_errors(value: Any, schema: dict[str, Any]) -> list[str]:
-    """Return what keeps `value` from fitting the JSON Schema (2020-12), each with its place."""
-    validator = _validator(json.dumps(schema, sort_keys=True))
-    errors = sorted(validator.iter_errors(value), key=lambda error: list(map(str, error.path)))
-    return [f"{error.json_path}: {error.message[:300]}" for error in errors]
-
-
-@lru_cache(maxsize=256)
-def _validator(schema: str) -> Draft202012Validator:
-    return Draft202012Validator(json.loads(schema))
 
 
 def as_data(value: Any) -> Any:

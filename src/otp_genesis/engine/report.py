@@ -4,28 +4,38 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from otp_genesis.contracts.store import Entry
 from otp_genesis.engine.program import Program
-from otp_genesis.model.event import RunFinished, RunStatus
+from otp_genesis.model.event import RunFinished
 from otp_genesis.model.outcome import Failed, Ok, Outcome, Suspended
 from otp_genesis.model.run import RunError, RunReport, RunRequest, RunState
+
+_STATUS: dict[type, Literal["succeeded", "failed", "suspended"]] = {
+    Ok: "succeeded",
+    Failed: "failed",
+    Suspended: "suspended",
+}
 
 
 def finished(outcome: Outcome) -> RunFinished:
     """Return the event that ends the run with this outcome."""
-    status: RunStatus = "succeeded"
     error = path = None
     choices: tuple[str, ...] = ()
     if isinstance(outcome, Failed):
-        status, error, path = "failed", outcome.error, outcome.path
+        error, path = outcome.error, outcome.path
     elif isinstance(outcome, Suspended):
-        status, error, path = "suspended", outcome.question, outcome.path
+        error, path = outcome.question, outcome.path
         choices = outcome.choices
     outputs = outcome.output if isinstance(outcome, Ok) and isinstance(outcome.output, dict) else {}
     return RunFinished(
-        at=time.time(), status=status, error=error, path=path, choices=choices, outputs=outputs
+        at=time.time(),
+        status=_STATUS[type(outcome)],
+        error=error,
+        path=path,
+        choices=choices,
+        outputs=outputs,
     )
 
 
@@ -48,13 +58,9 @@ def report(
         question = outcome.question
         if outcome.choices:
             question += f" ({' / '.join(outcome.choices)})"
-    statuses = {"failed": Failed, "suspended": Suspended}
-    status: Any = next(
-        (n for n, kind in statuses.items() if isinstance(outcome, kind)), "succeeded"
-    )
     return RunReport(
         run_id=request.run_id,
-        status=status,
+        status=_STATUS[type(outcome)],
         results={} if declared and isinstance(outcome, Ok) else output,
         outputs=output if declared and isinstance(outcome, Ok) else {},
         error=error,

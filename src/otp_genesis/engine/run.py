@@ -20,6 +20,7 @@ from otp_genesis.expr.scope import Scope
 from otp_genesis.expr.template import fill
 from otp_genesis.model.event import Event
 from otp_genesis.model.outcome import Failed, Ok, Outcome, Skipped, Suspended
+from otp_genesis.model.pipeline import Pipeline
 
 Clock = Callable[[], float]
 Listener = Callable[[Event], None]
@@ -109,7 +110,7 @@ class Place:
         if after is not None:
             scope = scope.after(after.variables, after.revision)
         if program.own_scope:
-            scope = inner_scope(program, scope, inputs or {})
+            scope = inner_scope(program.pipeline, scope, inputs or {})
         else:
             scope = scope.inside(local or {})
         # A branch may be called `a/b`; in a path it is one word.
@@ -117,9 +118,8 @@ class Place:
         return await run_program(self.run, program, scope, f"{self.path}/{key}")
 
 
-def inner_scope(program: Program, outer: Scope, inputs: Mapping[str, Any]) -> Scope:
+def inner_scope(pipeline: Pipeline, outer: Scope, inputs: Mapping[str, Any]) -> Scope:
     """Return the scope in which a document's steps begin: its inputs, and the code as it is."""
-    pipeline = program.pipeline
     facts = {**outer.facts, "workflow": {"name": pipeline.name, "version": pipeline.version}}
     scope = Scope(inputs=inputs, facts=facts, revision=outer.revision)
     return replace(scope, state=fill(pipeline.variables, scope.names()))

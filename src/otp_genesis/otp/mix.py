@@ -196,6 +196,11 @@ class Mix:
             raise
 
 
+def is_elixir(path: str) -> bool:
+    """Whether the formatter has a say about a file."""
+    return path.endswith((".ex", ".exs"))
+
+
 def compiler_warnings(text: str) -> list[Warned]:
     """Return the warnings in what the compiler printed, in the old form and in that of 1.15 on."""
     lines = text.splitlines()

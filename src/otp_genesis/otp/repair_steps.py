@@ -11,6 +11,7 @@ from otp_genesis.contracts.step import Context, Params, step
 from otp_genesis.errors import CodebaseError, ProviderError
 from otp_genesis.model.outcome import Failed, Ok, Outcome
 from otp_genesis.otp.commit_message import commit_message
+from otp_genesis.otp.mix import is_elixir
 from otp_genesis.otp.model_repair import ask_for_repair, make_edits
 from otp_genesis.otp.plan import PlanItem, who_repairs
 from otp_genesis.otp.projects import current_project, rule_named
@@ -99,13 +100,9 @@ class Format(Params):
 @step("otp.format", effects="writes")
 async def format_files(params: Format, ctx: Context) -> Outcome:
     """Format files with the project's formatter."""
-    files = [one for one in params.files if one not in params.unless and _elixir(one)]
+    files = [one for one in params.files if one not in params.unless and is_elixir(one)]
     result = await mix_of(ctx).format(files)
     return Ok(output={"files": files, **result.model_dump(mode="json")})
-
-
-def _elixir(path: str) -> bool:
-    return path.endswith((".ex", ".exs"))
 
 
 class Diff(Params):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-
-from jinja2 import Environment, StrictUndefined
-
+from otp_genesis.otp.html import page
 from otp_genesis.otp.plan import Plan
 from otp_genesis.otp.report import RefactorReport
 from otp_genesis.otp.rule import STAGES
@@ -21,16 +18,16 @@ LABELS = {
 
 def report_page(report: RefactorReport, plan: Plan) -> str:
     """Return the page; everything that comes from the project is escaped."""
-    template = files("otp_genesis.otp").joinpath("report.html.jinja").read_text(encoding="utf-8")
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["diff_lines"] = diff_lines
     counts = {status: sum(1 for item in report.items if item.status == status) for status in LABELS}
     planned = {item.id: item for item in plan.items}
-    return environment.from_string(template).render(
-        report=report, stages=STAGES, labels=LABELS, counts=counts, planned=planned
-    )
+    values = {
+        "report": report,
+        "stages": STAGES,
+        "labels": LABELS,
+        "counts": counts,
+        "planned": planned,
+    }
+    return page("report.html.jinja", values, diff_lines=diff_lines)
 
 
 def diff_lines(diff: str) -> list[tuple[str, str]]:

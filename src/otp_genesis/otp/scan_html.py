@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-
-from jinja2 import Environment, StrictUndefined
-
+from otp_genesis.otp.html import page
 from otp_genesis.otp.project import Project
 from otp_genesis.otp.rule import SEVERITIES
 from otp_genesis.otp.scan import Report
@@ -13,18 +10,13 @@ from otp_genesis.otp.scan import Report
 
 def scan_page(report: Report, project: Project, name: str) -> str:
     """Return the page; everything that comes from the project is escaped."""
-    template = files("otp_genesis.otp").joinpath("scan.html.jinja").read_text(encoding="utf-8")
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
     counts = {
         severity: sum(1 for one in report.findings if one.severity == severity)
         for severity in SEVERITIES
     }
     frames = [(one, code_frame(project, one.file, one.line)) for one in report.findings]
-    return environment.from_string(template).render(
-        report=report, name=name, counts=counts, frames=frames
-    )
+    values = {"report": report, "name": name, "counts": counts, "frames": frames}
+    return page("scan.html.jinja", values)
 
 
 def code_frame(project: Project, file: str, line: int, around: int = 1) -> list[tuple[int, str]]:

@@ -11,7 +11,7 @@ from otp_genesis.errors import EnvironmentLacks
 from otp_genesis.model.event import CommandRan
 from otp_genesis.model.frozen import Frozen
 from otp_genesis.model.outcome import Failed, Ok, Outcome
-from otp_genesis.otp.mix import Mix, TaskResult
+from otp_genesis.otp.mix import Mix, TaskResult, is_elixir
 from otp_genesis.otp.projects import current_findings
 from otp_genesis.otp.rule import Finding
 from otp_genesis.otp.verify import (
@@ -28,7 +28,6 @@ from otp_genesis.otp.verify import (
 )
 from otp_genesis.otp.verify_settings import VerifySettings
 
-SETTINGS = "otp.verify"
 SCRATCH = "_build/otp_genesis"
 
 
@@ -76,7 +75,7 @@ class CheckFormat(Params):
 @step("mix.check_format", effects="runs")
 async def mix_check_format(params: CheckFormat, ctx: Context) -> Outcome:
     """Ask the formatter whether files are formatted; all of them where none are named."""
-    files = [path for path in params.files if path.endswith((".ex", ".exs"))]
+    files = [path for path in params.files if is_elixir(path)]
     run = await mix_of(ctx).unformatted(files)
     await tell(ctx, run)
     check = check_format(run, params.baseline.format if params.baseline else None)

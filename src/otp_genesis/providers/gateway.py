@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from otp_genesis.contracts.provider import Capability, Health, Provider, Reply, Request
 from otp_genesis.errors import NoProvider, ProviderError
 from otp_genesis.model.event import ModelCalled
-from otp_genesis.providers.structured import extract, misfits
+from otp_genesis.model.json_schema import misfits
+from otp_genesis.providers.structured import extract
 
 MAX_REPAIRS = 2
 """How often an answer that does not fit its schema is sent back with the errors."""

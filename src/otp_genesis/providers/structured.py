@@ -7,8 +7,6 @@ import re
 from itertools import islice
 from typing import Any
 
-from jsonschema import Draft202012Validator
-
 MAX_STARTS = 200
 """So many brackets in an answer are tried as the beginning of its JSON."""
 _FENCE = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL)
@@ -32,10 +30,3 @@ def extract(text: str) -> Any:
         except (ValueError, RecursionError):
             continue
     raise ValueError("there is no JSON in the answer")
-
-
-def misfits(data: Any, schema: dict[str, Any]) -> list[str]:
-    """Return what keeps `data` from fitting the JSON Schema (2020-12), each with its place."""
-    errors = Draft202012Validator(schema).iter_errors(data)
-    ordered = sorted(errors, key=lambda error: list(map(str, error.path)))
-    return [f"{error.json_path}: {error.message[:300]}" for error in ordered]
