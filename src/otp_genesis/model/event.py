@@ -63,6 +63,26 @@ class ModelCalled(_Event):
     duration_s: float
     usage: Usage = Usage()
     error: str | None = None
+    strategy: str = ""
+    """By which the providers were put in order."""
+    hop: int = 0
+    """How many providers were asked for the same request before this one."""
+    passed_over: dict[str, str] = {}
+    """Those that were not asked before this one, each with the reason."""
+    session: str | None = None
+    """The conversation that the call belongs to."""
+
+
+class ProviderHealth(_Event):
+    """A provider was found fit, doubtful or unfit to be asked."""
+
+    kind: Literal["provider_health"] = "provider_health"
+    provider: str
+    state: Literal["closed", "open", "half_open", "unavailable"]
+    """The circuit breaker's state; `unavailable` where its own check says so."""
+    reason: str = ""
+    until: float | None = None
+    """When an open one is tried again, in seconds since the epoch."""
 
 
 class CommandRan(_Event):
@@ -73,6 +93,49 @@ class CommandRan(_Event):
     argv: tuple[str, ...]
     exit_code: int | None
     duration_s: float
+
+
+class Warned(_Event):
+    """Something that does not stop the run but that its author should mend."""
+
+    kind: Literal["warned"] = "warned"
+    path: str
+    code: str
+    message: str
+
+
+class PluginChanged(_Event):
+    """A plugin was loaded, started, stopped, or put into quarantine."""
+
+    kind: Literal["plugin_changed"] = "plugin_changed"
+    name: str
+    status: Literal["loaded", "started", "stopped", "quarantined"]
+    reason: str = ""
+
+
+class TaskCrashed(_Event):
+    """A background task of the runtime crashed; it is restarted alone."""
+
+    kind: Literal["task_crashed"] = "task_crashed"
+    name: str
+    error: str
+    restart_in_s: float
+
+
+class RegistryObserved(_Event):
+    """How a registry is: told at the start and the end of a run."""
+
+    kind: Literal["registry_observed"] = "registry_observed"
+    registry: str
+    """`step type` or `provider`."""
+    size: int
+    generation: int
+    """How many writes it has had."""
+    lookups: int
+    failures: int
+    """Lookups that found nothing."""
+    quarantined: int = 0
+    """Plugins that are left out."""
 
 
 class Answered(_Event):
@@ -103,6 +166,11 @@ Event = Annotated[
     | StepFinished
     | Noted
     | ModelCalled
+    | ProviderHealth
+    | Warned
+    | PluginChanged
+    | TaskCrashed
+    | RegistryObserved
     | CommandRan
     | Answered
     | RunFinished,

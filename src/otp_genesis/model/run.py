@@ -65,6 +65,13 @@ class RunState:
     error_path: str | None = None
     choices: tuple[str, ...] = ()
     outputs: dict[str, Any] = field(default_factory=dict)
+    sessions: dict[str, str] = field(default_factory=dict)
+    """The provider that each conversation is with."""
+    providers: dict[str, str] = field(default_factory=dict)
+    """How each provider of which anything is known was found last."""
+    warnings: tuple[str, ...] = ()
+    registries: dict[str, int] = field(default_factory=dict)
+    """The size of each registry."""
 
 
 def fold(events: Iterable[ev.Event], state: RunState | None = None) -> RunState:
@@ -76,7 +83,7 @@ def fold(events: Iterable[ev.Event], state: RunState | None = None) -> RunState:
 
 
 def advance(state: RunState, event: ev.Event) -> RunState:
-    """Return the state after one more event. `steps` and `answers` are shared and added to."""
+    """Return the state after one more event. The mappings are shared and added to."""
     match event:
         case ev.RunStarted():
             begun = state.started_at or event.at
@@ -99,6 +106,8 @@ def advance(state: RunState, event: ev.Event) -> RunState:
             return replace(state, command_s=state.command_s + event.duration_s)
         case ev.ModelCalled():
             spent = state.model_s + event.duration_s
+            if event.session is not None and event.error is None:
+                state.sessions[event.session] = event.provider
             return replace(state, usage=state.usage + event.usage, model_s=spent)
         case ev.Answered(path=path):
             state.answers[path] = event.answer
@@ -108,6 +117,30 @@ def advance(state: RunState, event: ev.Event) -> RunState:
                 state, status=event.status, finished_at=event.at, error=event.error,
                 error_path=event.path, choices=event.choices, outputs=event.outputs,
             )  # fmt: skip
+        case _:
+            return _surroundings(state, event)
+
+
+def _surroundings(state: RunState, event: ev.Event) -> RunState:
+    """Return the state after an event about what is around the steps."""
+    match event:
+        case ev.ProviderHealth():
+            state.providers[event.provider] = f"{event.state}: {event.reason}".rstrip(": ")
+            return state
+        case ev.Warned():
+            return replace(state, warnings=(*state.warnings, f"{event.path}: {event.message}"))
+        case ev.PluginChanged():
+            if event.status != "quarantined":
+                return state
+            told = f"plugin {event.name!r} is left out: {event.reason}"
+            return replace(state, warnings=(*state.warnings, told))
+        case ev.TaskCrashed():
+            told = f"background task {event.name!r} crashed: {event.error}"
+            return replace(state, warnings=(*state.warnings, told))
+        case ev.RegistryObserved():
+            state.registries[event.registry] = event.size
+            return state
+    return state
 
 
 class RunError(Frozen):
