@@ -13,7 +13,6 @@ from otp_genesis.contracts.step import Context, Params
 from otp_genesis.contracts.store import Store
 from otp_genesis.durable.memory import MemoryStore
 from otp_genesis.durable.sqlite import SqliteStore
-from otp_genesis.engine.check import check
 from otp_genesis.engine.run import Run, run_program
 from otp_genesis.expr.scope import Scope
 from otp_genesis.model.load import parse_pipeline
@@ -77,14 +76,14 @@ def _run(step: str, store: str | None) -> float:
     runtime.steps.register("no_op", no_op)
     body = "".join(step.format(number) for number in range(STEPS))
     text = "name: bench\nvariables: {x: 0}\nsteps:\n" + body
-    program = check(parse_pipeline(text), runtime.steps.snapshot())
+    program = runtime.check(parse_pipeline(text))
     with tempfile.TemporaryDirectory() as folder:
         kept: Store = SqliteStore(Path(folder, "runs.sqlite")) if store else MemoryStore()
 
         async def go() -> float:
             request = RunRequest(run_id="r", pipeline="", name="bench", started_at=0)
             await kept.create(request)
-            run = Run("r", kept, lambda path: Gateway({}, path, run.emit))
+            run = Run("r", kept, lambda path, settings: Gateway({}, path, run.emit))
             gc.collect()
             began = time.perf_counter()
             outcome = await run_program(run, program, Scope(state={"x": 0}), "bench")

@@ -20,7 +20,7 @@ from typing import Any
 from rich.console import Console
 
 from otp_genesis.cli.otp_render import print_summary, rule_page
-from otp_genesis.contracts.step import StepType
+from otp_genesis.contracts.step_type import StepType
 from otp_genesis.model.pipeline import StepSettings
 from otp_genesis.otp.rule import STAGES
 from otp_genesis.otp.rules import all_rules

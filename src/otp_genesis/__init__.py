@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from otp_genesis.contracts.plugin import Plugin
-    from otp_genesis.contracts.step import Context, Params, step
+    from otp_genesis.contracts.step import Context, Params
+    from otp_genesis.contracts.step_type import step
     from otp_genesis.model.load import load_pipeline
     from otp_genesis.model.outcome import Failed, Ok
     from otp_genesis.model.pipeline import Pipeline
@@ -40,7 +41,7 @@ _HOMES = {
     "Runtime": "runtime",
     "load_pipeline": "model.load",
     "run": "runtime",
-    "step": "contracts.step",
+    "step": "contracts.step_type",
 }
 
 

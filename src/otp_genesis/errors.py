@@ -109,9 +109,12 @@ class UnknownName(RegistryError):
 class DuplicateName(RegistryError):
     """The name is taken and replacing was not asked for."""
 
-    def __init__(self, kind: str, name: str):
-        self.kind, self.name = kind, name
-        super().__init__(f"{kind} {name!r} is already registered; pass replace=True to replace it")
+    def __init__(self, kind: str, name: str, origin: str | None = None):
+        self.kind, self.name, self.origin = kind, name, origin
+        by = f" ({origin})" if origin else ""
+        super().__init__(
+            f"{kind} {name!r} is already registered{by}; pass replace=True to replace it"
+        )
 
 
 class InvalidEntry(RegistryError):
@@ -124,7 +127,7 @@ class PluginError(GenesisError):
     exit_code = 2
 
     def __init__(self, plugin: str, message: str):
-        self.plugin = plugin
+        self.plugin, self.reason = plugin, message
         super().__init__(f"plugin {plugin!r}: {message}")
 
 

@@ -1,93 +1,98 @@
-"""Where the rooms meet: registries filled, a store opened, runs begun and taken up again."""
+"""Where the rooms meet: registries filled, plugins and background work started, runs begun."""
 
 from __future__ import annotations
 
 import asyncio
-import os
+import logging
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Self
 
+from otp_genesis import __version__
+from otp_genesis.background import Background
 from otp_genesis.codebase.record import run_folder
-from otp_genesis.contracts.catalog import ProviderRegistry, StepRegistry
-from otp_genesis.contracts.plugin import Plugin, Quarantined, load_plugins
-from otp_genesis.contracts.provider import Models, Provider
-from otp_genesis.contracts.registry import Registry
-from otp_genesis.contracts.store import Entry, Store
+from otp_genesis.contracts.capability import Capabilities
+from otp_genesis.contracts.catalog import Catalog, StepRegistry
+from otp_genesis.contracts.plugin import Plugin, Quarantined
+from otp_genesis.contracts.provider_registry import ProviderRegistry
+from otp_genesis.contracts.step_type import StepType
+from otp_genesis.contracts.store import Store
 from otp_genesis.durable.memory import MemoryStore
 from otp_genesis.durable.sqlite import SqliteStore
 from otp_genesis.engine.check import check
 from otp_genesis.engine.output import as_data
 from otp_genesis.engine.program import Program
-from otp_genesis.engine.report import finished, report
-from otp_genesis.engine.run import Listener, Run, inner_scope, run_program
-from otp_genesis.errors import GenesisError, StoreUnavailable, UsageError
-from otp_genesis.expr.scope import Scope
-from otp_genesis.model.change import Revision
-from otp_genesis.model.event import Answered, Noted, RunFinished, RunStarted
+from otp_genesis.engine.run import Listener
+from otp_genesis.errors import PluginError, UsageError
+from otp_genesis.extension.installing import Registries
+from otp_genesis.extension.plugins import Plugins
+from otp_genesis.extension.record import Status
+from otp_genesis.model.event import Answered, Event, PluginChanged, RunStarted, TaskCrashed
 from otp_genesis.model.load import load_pipeline
-from otp_genesis.model.outcome import Failed, Ok, Suspended
 from otp_genesis.model.pipeline import Pipeline
 from otp_genesis.model.run import Mode, RunReport, RunRequest, RunState, fold
-from otp_genesis.opening import Opened, forget_files, opened_files
-from otp_genesis.providers.gateway import Gateway, require_provider
-from otp_genesis.providers.scripted import ScriptedProvider
+from otp_genesis.opening import forget_files
+from otp_genesis.performing import Performer, alive
 from otp_genesis.settings import Settings, load_settings
-from otp_genesis.steps import BUILT_IN
+from otp_genesis.steps import built_in
 from otp_genesis.steps.document import document_type
 
 PACKAGED = "package:"
-_END: dict[type, Literal["done", "failed", "waiting"]] = {
-    Ok: "done",
-    Failed: "failed",
-    Suspended: "waiting",
-}
-START = "@start"
-"""The journal's row for the files at the first start."""
-CLOCK_SLACK_S = 2.0
+
+# A library says nothing unless its user asks for it: without this, warnings go to stderr.
+logging.getLogger("otp_genesis").addHandler(logging.NullHandler())
 
 
 class Runtime:
-    """Step types, providers and a store, ready to run pipelines.
+    """Step types, providers, plugins and a store, ready to run pipelines.
 
     `Runtime()` has the built-in types and the installed plugins; with `discover=False` only the
-    `plugins` that are given. Without `store` runs are kept below `settings.home`.
+    `plugins` and `plugin_files` that are given. Without `store` runs are kept below
+    `settings.home`. As an async context manager it is started and stopped as one thing; outside of
+    one, `run` and `resume` start it before and stop it after themselves.
     """
 
     def __init__(
         self,
         *,
         plugins: Iterable[Plugin] = (),
+        plugin_files: Iterable[Path | str] = (),
         discover: bool = True,
         store: Store | None = None,
         settings: Settings | None = None,
         listeners: Iterable[Listener] = (),
     ):
         self.settings = settings or load_settings()
-        self.steps = StepRegistry()
-        self.providers = ProviderRegistry()
-        self.quarantined: tuple[Quarantined, ...] = ()
-        self.extras: dict[str, tuple[Any, ...]] = {}
-        self.services: dict[str, Callable[[], Any]] = {}
+        self.capabilities = Capabilities()
+        self.steps = StepRegistry(self.capabilities, _document)
+        self.providers = ProviderRegistry(self.capabilities)
+        self._performer = Performer(self.settings, self.steps, self.providers, listeners)
+        self.strategies = self._performer.strategies
+        registries = Registries(self.capabilities, self.steps, self.providers, self.strategies)
+        self.functions = registries.functions
+        self._performer.registries = registries
         self._store = store
-        self._listeners = tuple(listeners)
-        for kind in BUILT_IN:
-            self.steps.register(kind)
-        self.providers.register(_scripted(self.settings))
-        found = tuple(plugins)
+        self._depth = 0
+        self._starting = asyncio.Lock()
+        self._background = Background(self._crashed)
+        for kind in built_in():
+            self.steps.add_lazy(kind)
+        tables = self.settings.plugins
+        self.plugins = Plugins(registries, tables, version=__version__, discover=discover)
+        self.plugins.tell = self._changed
+        self._performer.quarantined = lambda: self.quarantined
+        self.plugins.give(plugins)
+        self.plugins.give_files((*tables.paths, *map(Path, plugin_files)))
         if discover:
-            installed, self.quarantined = load_plugins()
-            found = (*installed, *found)
-        for plugin in found:
-            self._add(plugin)
+            self.plugins.require_known()
 
     @classmethod
-    def in_memory(cls, **options: Any) -> Runtime:
+    def in_memory(cls, **options: Any) -> Self:
         """Return a runtime that keeps nothing once it is gone."""
         return cls(store=MemoryStore(), **options)
 
@@ -97,6 +102,79 @@ class Runtime:
         if self._store is None:
             self._store = SqliteStore(self.settings.home / "runs.sqlite")
         return self._store
+
+    @property
+    def quarantined(self) -> tuple[Quarantined, ...]:
+        """The plugins that are left out, each with the reason."""
+        return self.plugins.quarantined
+
+    @property
+    def services(self) -> Mapping[str, Callable[[], Any]]:
+        """What plugins bring for steps to find in `ctx.facts`."""
+        return self._performer.registries.services
+
+    # Starting and stopping
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.stop()
+        await self.close()
+
+    async def start(self) -> None:
+        """Start the plugins that are loaded, in order of dependency, and the background work.
+
+        What does not start is put into quarantine and told; the runtime is started all the same.
+        """
+        self._depth += 1
+        if self._depth == 1:
+            self._starting = asyncio.Lock()
+            self._background.begin("provider health", self._performer.watch_health)
+        await self._start_plugins()
+
+    async def stop(self) -> None:
+        """Stop everything that `start` began, in reverse order; nothing is left running."""
+        self._depth -= 1
+        if self._depth == 0:
+            await self._background.stop()
+            await self.plugins.stop()
+
+    async def _start_plugins(self) -> None:
+        async with self._starting:
+            for name, task in await self.plugins.start():
+                self._background.begin(name, task)
+
+    @asynccontextmanager
+    async def _started(self) -> AsyncIterator[None]:
+        await self.start()
+        try:
+            yield
+        finally:
+            await self.stop()
+
+    async def close(self) -> None:
+        """Let go of the store, and write out what logs, metrics and traces hold."""
+        self._performer.close()
+        if self._store is not None:
+            await self._store.close()
+
+    @property
+    def background(self) -> tuple[str, ...]:
+        """The names of the tasks that run in the background now."""
+        return self._background.names
+
+    def _crashed(self, name: str, error: str, pause_s: float) -> None:
+        event = TaskCrashed(at=time.time(), name=name, error=error, restart_in_s=pause_s)
+        self._performer.broadcast(event)
+
+    def _changed(self, name: str, status: Status, reason: str) -> None:
+        if status in ("loaded", "started", "stopped", "quarantined"):
+            event = PluginChanged(at=time.time(), name=name, status=status, reason=reason)
+            self._performer.broadcast(event)
+
+    # Checking
 
     def load(self, name: str | Path) -> Pipeline:
         """Return a pipeline by its file, or by `package:MODULE/FILE` where it is shipped.
@@ -109,9 +187,21 @@ class Runtime:
             return load_pipeline(Path(str(files(package))) / file, lenient=True)
         return load_pipeline(Path(text), lenient=True)
 
+    def catalog(self) -> Catalog:
+        """Return everything documents are checked against, as it is now."""
+        return Catalog(
+            steps=self.steps.snapshot(),
+            capabilities=self.capabilities.snapshot(),
+            strategies=self.strategies.snapshot(),
+            functions=self.functions.snapshot(),
+            versions=self.plugins.versions,
+        )
+
     def check(self, pipeline: Pipeline) -> Program:
-        """Return the program; raise `InvalidDocument` with every complaint."""
-        return check(pipeline, self.steps.snapshot())
+        """Return the program, with its warnings; raise `InvalidDocument` with every complaint."""
+        return check(pipeline, self.catalog())
+
+    # Running
 
     async def run(
         self,
@@ -121,6 +211,7 @@ class Runtime:
         run_id: str | None = None,
         mode: Mode = "live",
         provider: str | None = None,
+        strategy: str | None = None,
         workspace: str | None = None,
         output: str | None = None,
         approve: bool = False,
@@ -131,6 +222,8 @@ class Runtime:
         else:
             named = pipeline.document.file
         program = self.check(pipeline)
+        if strategy is not None:
+            self.strategies.get(strategy)
         complaint, taken = pipeline.take_inputs(dict(inputs or {}))
         if complaint:
             raise UsageError(f"{named}: {complaint}")
@@ -149,13 +242,16 @@ class Runtime:
             inputs=taken,
             mode=mode,
             provider=provider or self.settings.provider,
+            strategy=strategy or pipeline.provider_strategy,
             workspace=str(Path(workspace or self.settings.workspace).resolve()),
             output=str(Path(output or self.settings.output).resolve()),
             approve=approve,
+            plugins=self.plugins.file_names(),
             started_at=float(int(time.time())),
         )
-        await self.store.create(request)
-        return await self._go(request, program, resumed=False)
+        async with self._started():
+            await self.store.create(request)
+            return await self._performer.go(self.store, request, program, resumed=False)
 
     async def resume(self, run_id: str, *, approve: bool = False) -> RunReport:
         """Take a run up where it was; what is finished is not done again."""
@@ -164,8 +260,16 @@ class Runtime:
             raise UsageError(f"run {run_id!r} is cancelled; start a new one")
         if approve:
             request = request.model_copy(update={"approve": True})
+        self.use(request.plugins)
         program = self.check(self.load(request.pipeline))
-        return await self._go(request, program, resumed=True)
+        async with self._started():
+            return await self._performer.go(self.store, request, program, resumed=True)
+
+    def use(self, plugin_files: Iterable[Path | str]) -> None:
+        """Load plugins from files; raise `PluginError` where one of them is bad."""
+        for record in self.plugins.give_files(map(Path, plugin_files)):
+            if record.status == "quarantined":
+                raise PluginError(record.name, record.reason)
 
     async def state(self, run_id: str) -> RunState:
         """Return a run as far as it is, as a fold over its events."""
@@ -173,8 +277,8 @@ class Runtime:
         events = [event for _, event in await self.store.events(run_id)]
         state = fold(events)
         begun = max((event.at for event in events if isinstance(event, RunStarted)), default=0.0)
-        alive = state.status != "running" or _alive(state.pid, begun)
-        return state if alive else replace(state, status="interrupted")
+        goes_on = state.status != "running" or alive(state.pid, begun)
+        return state if goes_on else replace(state, status="interrupted")
 
     async def answer(self, run_id: str, text: str, *, by: str = "person") -> None:
         """Answer the question of a suspended run; raise `UsageError` where none is open."""
@@ -197,156 +301,19 @@ class Runtime:
         await self.store.forget(run_id)
         return True
 
-    async def close(self) -> None:
-        """Let go of the store."""
-        if self._store is not None:
-            await self._store.close()
-
-    async def _go(self, request: RunRequest, program: Program, *, resumed: bool) -> RunReport:
-        began = time.time()
-        pipeline = program.pipeline
-        scope = initial_scope(pipeline, request, self.settings)
-        needed = program.uses_codebase
-        async with opened_files(request, pipeline, scope, self.settings, needed=needed) as opened:
-            run = await self._prepared(request, opened)
-            await run.emit(RunStarted(at=began, resumed=resumed, pid=os.getpid()))
-            try:
-                scope = replace(
-                    scope, revision=await started_from(run, opened, writes=program.writes)
-                )
-                outcome = await run_program(run, program, scope, request.name)
-            except GenesisError as error:
-                error.run_id = request.run_id
-                with suppress(StoreUnavailable):
-                    await run.emit(RunFinished(at=time.time(), status="failed", error=str(error)))
-                raise
-            await run.emit(finished(outcome))
-            opened.end = _END[type(outcome)]
-        events = [event for _, event in await self.store.events(request.run_id)]
-        # What was finished is the report's own where the run came to no end of its own.
-        done = isinstance(outcome, Ok)
-        rows = {} if done else await self.store.journal(request.run_id)
-        return report(request, program, outcome, fold(events), began, rows)
-
-    async def _prepared(self, request: RunRequest, opened: Opened) -> Run:
-        providers = self._providers_for(request.mode)
-        if request.provider is not None:
-            await require_provider(providers, request.provider)
-
-        def models(path: str) -> Models:
-            return Gateway(providers, path, prepared.emit, request.provider)
-
-        state = fold(event for _, event in await self.store.events(request.run_id))
-        prepared = Run(
-            run_id=request.run_id,
-            store=self.store,
-            models=models,
-            ground=opened.ground,
-            facts={
-                **self.extras,
-                **{name: make() for name, make in self.services.items()},
-                **opened.facts,
-                "settings": _settings_of(opened, self.settings),
-                "request": request,
-            },
-            journal=await self.store.journal(request.run_id),
-            answers=state.answers,
-            approve=request.approve,
-            output=Path(request.output) if request.output else None,
-            listeners=self._listeners,
-        )
-        return prepared
-
-    def _providers_for(self, mode: Mode) -> Mapping[str, Provider]:
-        """Return who may be asked: in mock mode only those that answer from a script."""
-        everyone = self.providers.snapshot()
-        if mode == "replay":
-            raise UsageError("--mode replay needs recorded answers, and there is no recorder yet")
-        if mode == "live":
-            return everyone
-        return {name: one for name, one in everyone.items() if isinstance(one, ScriptedProvider)}
-
-    def _add(self, plugin: Plugin) -> None:
-        steps, providers = self.steps.snapshot(), self.providers.snapshot()
-        try:
-            for kind in plugin.steps:
-                metadata = replace(kind.metadata, origin=plugin.name)
-                self.steps.register(replace(kind, metadata=metadata))
-            for path in plugin.pipelines:
-                self.steps.register(document_type(load_pipeline(path), origin=plugin.name))
-            for provider in plugin.providers:
-                self.providers.register(provider)
-            extras = {k: (*self.extras.get(k, ()), *new) for k, new in plugin.extras.items()}
-            services = dict(plugin.services)
-        # A plugin is a stranger's value: it may hold anything, and must stop nobody else.
-        except Exception as error:
-            _only(self.steps, steps)
-            _only(self.providers, providers)
-            said = str(error) if isinstance(error, GenesisError) else f"it is malformed: {error}"
-            self.quarantined = (*self.quarantined, Quarantined(plugin.name, said))
-            return
-        self.extras |= extras
-        self.services |= services
+    def observe(self, observer: Callable[[str, Event], None]) -> None:
+        """Tell `observer(run id, event)` of everything; the id is empty outside of runs."""
+        self._performer.observers += (observer,)
 
 
-def _only(registry: Registry[Any], entries: Mapping[str, Any]) -> None:
-    for name in set(registry.names()) - set(entries):
-        registry.unregister(name)
+def _document(source: Pipeline | Path, name: str | None) -> StepType[Any]:
+    pipeline = source if isinstance(source, Pipeline) else load_pipeline(source)
+    return document_type(pipeline, name=name)
 
 
 def new_run_id() -> str:
     """Return an id that sorts by time: date, time, and six random characters."""
     return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
-
-
-async def started_from(run: Run, opened: Opened, *, writes: bool) -> Revision | None:
-    """Return the files as they were when the run was first begun, keeping them the first time."""
-    if (entry := run.journal.get(START)) is not None and isinstance(entry.outcome, Ok):
-        return entry.outcome.revision
-    start = opened.start
-    if start is None and opened.codebase is not None and writes:
-        start = await opened.codebase.snapshot()
-    if start is not None:
-        event = Noted(at=run.clock(), path=START, message=f"the files are {start.tree[:12]}")
-        await run.store.record(run.run_id, START, Entry("start", Ok(revision=start)), event)
-    return start
-
-
-def initial_scope(pipeline: Pipeline, request: RunRequest, settings: Settings) -> Scope:
-    """Return what the first step of a run sees."""
-    facts = {
-        "run": {"id": request.run_id, "mode": request.mode, "started_at": request.started_at},
-        "env": {name: settings.environ.get(name) for name in pipeline.env},
-    }
-    return inner_scope(pipeline, Scope(facts=facts), request.inputs)
-
-
-def _settings_of(opened: Opened, settings: Settings) -> Settings:
-    """Return the settings that hold in the project that is worked on."""
-    project = opened.facts.get("project")
-    return load_settings(Path(project), settings.environ) if project else settings
-
-
-def _scripted(settings: Settings) -> ScriptedProvider:
-    script = settings.sections.get("providers", {}).get("scripted", {}).get("file")
-    script = settings.environ.get("GENESIS_SCRIPT") or script
-    return ScriptedProvider.from_file(Path(script)) if script else ScriptedProvider()
-
-
-def _alive(pid: int, since: float) -> bool:
-    """Whether the process is still there: another may have got its number after `since`."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        pass
-    stat = Path(f"/proc/{pid}/stat")
-    if pid <= 0 or not stat.exists():
-        return pid > 0
-    ticks = int(stat.read_bytes().rpartition(b")")[2].split()[19])
-    booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
-    return booted + ticks / os.sysconf("SC_CLK_TCK") < since + CLOCK_SLACK_S
 
 
 def run(
@@ -355,10 +322,7 @@ def run(
     """Run a pipeline from code that is not async; `options` as `Runtime.run` has them."""
 
     async def go() -> RunReport:
-        runtime = Runtime()
-        try:
+        async with Runtime() as runtime:
             return await runtime.run(pipeline, inputs, **options)
-        finally:
-            await runtime.close()
 
     return asyncio.run(go())

@@ -19,9 +19,32 @@ from otp_genesis.errors import UsageError, did_you_mean
 from otp_genesis.model.frozen import Frozen
 
 FILE = "genesis.toml"
-SECTIONS = ("verify", "providers", "plugins", "run", "scan")
+SECTIONS = ("verify", "providers", "plugins", "run", "scan", "telemetry")
+
+_PLUGIN_LISTS = ("paths", "enabled", "disabled")
 
 S = TypeVar("S", bound=Frozen)
+
+
+@dataclass(frozen=True)
+class PluginTables:
+    """The section `[plugins]`: which plugins, and the configuration of each."""
+
+    source: str = FILE
+    paths: tuple[Path, ...] = ()
+    """Files that are plugins, absolute."""
+    enabled: tuple[str, ...] | None = None
+    """Where it is said, only these."""
+    disabled: tuple[str, ...] = ()
+    configs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def wants(self, name: str) -> bool:
+        """Whether a plugin of that name is to be used."""
+        return name not in self.disabled and (self.enabled is None or name in self.enabled)
+
+    def named(self) -> tuple[str, ...]:
+        """Return every plugin that it speaks of, in order."""
+        return (*(self.enabled or ()), *self.disabled, *self.configs)
 
 
 class RunDefaults(Frozen):
@@ -55,6 +78,25 @@ class Settings:
                 hint = did_you_mean(str(detail["loc"][-1]), model.model_fields)
             message = f"{self.source or FILE}: [{name}] {key}: {detail['msg']}{hint}"
             raise UsageError(message) from None
+
+    @property
+    def plugins(self) -> PluginTables:
+        """The section `[plugins]`; raise `UsageError` for what it cannot hold."""
+        source = str(self.source or FILE)
+        lists: dict[str, tuple[str, ...]] = {}
+        configs: dict[str, Mapping[str, Any]] = {}
+        for name, value in self.sections.get("plugins", {}).items():
+            if isinstance(value, Mapping):
+                configs[name] = value
+            elif name not in _PLUGIN_LISTS:
+                hint = did_you_mean(name, _PLUGIN_LISTS)
+                raise UsageError(f"{source}: [plugins] unknown key {name!r}{hint}")
+            elif not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+                raise UsageError(f"{source}: [plugins] {name} must be a list of strings")
+            else:
+                lists[name] = tuple(value)
+        paths = tuple(Path(one) for one in lists.get("paths", ()))
+        return PluginTables(source, paths, lists.get("enabled"), lists.get("disabled", ()), configs)
 
     @property
     def workspace(self) -> str:
@@ -108,4 +150,9 @@ def _read(path: Path) -> dict[str, dict[str, Any]] | None:
             raise UsageError(f"{path}: unknown section [{name}]{did_you_mean(name, SECTIONS)}")
         if not isinstance(section, dict):
             raise UsageError(f"{path}: {name!r} must be a section: [{name}]")
+    paths = data.get("plugins", {}).get("paths")
+    if isinstance(paths, list):
+        # They are meant beside the file that names them, wherever it is read from.
+        whole = [str(path.parent / one) if isinstance(one, str) else one for one in paths]
+        data["plugins"]["paths"] = whole
     return data

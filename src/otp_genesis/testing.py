@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from otp_genesis.contracts.provider import Provider
-from otp_genesis.contracts.step import StepType
+from otp_genesis.contracts.step_type import StepType
 from otp_genesis.durable.memory import MemoryStore
 from otp_genesis.model.load import parse_pipeline
 from otp_genesis.model.run import RunReport

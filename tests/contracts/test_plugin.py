@@ -8,7 +8,8 @@ import pytest
 from conftest import Genesis, Write
 
 from otp_genesis.contracts.plugin import Plugin
-from otp_genesis.contracts.step import Context, Params, step
+from otp_genesis.contracts.step import Context, Params
+from otp_genesis.contracts.step_type import step
 from otp_genesis.model.outcome import Ok, Outcome
 from otp_genesis.providers.scripted import ScriptedProvider
 from otp_genesis.runtime import Runtime
@@ -31,7 +32,7 @@ BAD = {
     "raises": ("raise ValueError('broken')", "ValueError: broken"),
     "exits": ("import sys; sys.exit('bye')", "SystemExit: bye"),
     "missing": ("other = 1", "AttributeError: module"),
-    "no_plugin": ("plugin = {'name': 'x'}", "no_plugin:plugin is no Plugin value"),
+    "no_plugin": ("plugin = {'name': 'x'}", "is no Plugin value"),
     "syntax": ("def", "SyntaxError: "),
     "imports": ("import nothing_of_the_sort", "ModuleNotFoundError: No module named"),
     "twice": (GOOD.replace("NAME", "good"), "a plugin named 'good' is loaded already"),
@@ -41,7 +42,7 @@ BAD = {
     ),
     "malformed": (
         "from otp_genesis import Plugin\nplugin = Plugin(name='malformed', steps=('shout',))",
-        "it is malformed: ",
+        "'shout' is no step type; declare it with @step",
     ),
 }
 

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from otp_genesis.contracts.catalog import ProviderRegistry, StepRegistry
+from otp_genesis.contracts.catalog import StepRegistry
+from otp_genesis.contracts.provider_registry import ProviderRegistry
 from otp_genesis.contracts.registry import Registry
-from otp_genesis.contracts.step import Context, Params, StepMetadata, step
+from otp_genesis.contracts.step import Context, Params
+from otp_genesis.contracts.step_type import StepMetadata, step
 from otp_genesis.errors import DuplicateName, InvalidEntry, UnknownName, UsageError
 from otp_genesis.model.outcome import Ok, Outcome
 from otp_genesis.providers.scripted import ScriptedProvider
@@ -166,6 +168,8 @@ def test_a_subscription_ends() -> None:
 def test_registering_by_name() -> None:
     """A name, its run, its params and what is said of it make a step type."""
     registry = StepRegistry()
+    registry.capabilities.declare("speech", "says something")
+    registry.capabilities.declare("song", "sings")
     metadata = StepMetadata(
         description="Says it", required_fields=("text",), capabilities=frozenset({"speech"}),
         version="2", origin="mine",
@@ -226,7 +230,12 @@ def test_declared_steps() -> None:
     """`@step` makes the same of a function."""
     declared = step("say", effects="reads", capabilities=frozenset({"speech"}))(run)
 
-    assert StepRegistry().register(declared).effects == "reads"
+    registry = StepRegistry()
+    with pytest.raises(InvalidEntry, match="step type 'say': no capability 'speech'; known: "):
+        registry.register(declared)
+    registry.capabilities.declare("speech", "says something")
+
+    assert registry.register(declared).effects == "reads"
     assert declared.metadata.capabilities == frozenset({"speech"})
 
 
@@ -245,6 +254,6 @@ def test_providers() -> None:
     with pytest.raises(InvalidEntry, match="is no provider"):
         registry.register(object())  # type: ignore[arg-type]
     odd = ScriptedProvider(name="odd")
-    odd.capabilities = frozenset({"txt"})  # type: ignore[arg-type]
+    odd.capabilities = frozenset({"txt"})
     with pytest.raises(InvalidEntry, match="no capability 'txt'; did you mean 'text'"):
         registry.register(odd)

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from otp_genesis.contracts.plugin import Plugin
-from otp_genesis.contracts.step import Context, Params, step
+from otp_genesis.contracts.step import Context, Params
+from otp_genesis.contracts.step_type import step
 from otp_genesis.contracts.store import Entry
 from otp_genesis.durable.sqlite import SqliteStore
 from otp_genesis.model.event import Event

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from conftest import Bench, Genesis, Write
 
-from otp_genesis.contracts.provider import Capability, Health, Reply, Request
+from otp_genesis.contracts.provider import Health, Reply, Request
 from otp_genesis.errors import NoProvider, ProviderError
 from otp_genesis.model.event import ModelCalled
 from otp_genesis.providers.scripted import Scripted, ScriptedProvider
@@ -39,7 +39,7 @@ def test_an_answer_is_text_and_data(bench: Bench) -> None:
 
     assert result["a"]["text"] == "hello"
     assert (result["a"]["provider"], result["a"]["usage"]["input_tokens"]) == ("scripted", 1)
-    provider = bench.runtime.providers.get("scripted")
+    provider = bench.runtime.providers.get("scripted").provider
     assert isinstance(provider, ScriptedProvider)
     assert [one.prompt for one in provider.requests] == ["hi you", "hello! good scripted"]
 
@@ -93,7 +93,7 @@ class Flawed:
     """A provider whose author made mistakes."""
 
     name = "flawed"
-    capabilities: frozenset[Capability] = frozenset(("text",))
+    capabilities: frozenset[str] = frozenset(("text",))
 
     def __init__(self, *, checks: bool):
         self.checks = checks

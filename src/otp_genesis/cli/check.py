@@ -8,9 +8,12 @@ from typing import Annotated
 
 import typer
 
+from otp_genesis.cli.opened import PLUGINS, opened, warn_of_quarantined
+
 
 def check(
     files: Annotated[list[Path], typer.Argument(help="Pipeline documents.")],
+    plugins: PLUGINS = None,
     bound: Annotated[
         bool, typer.Option("--bound", help="Print the steps as they are bound to their types.")
     ] = False,
@@ -18,9 +21,9 @@ def check(
     """Validate pipelines without running them; print every complaint."""
     from otp_genesis.cli.render import program_lines
     from otp_genesis.errors import InvalidDocument, UsageError
-    from otp_genesis.runtime import Runtime
 
-    runtime = Runtime.in_memory()
+    runtime = opened(plugins)
+    warn_of_quarantined(runtime)
     bad = 0
     for file in files:
         try:
@@ -30,6 +33,8 @@ def check(
             text = str(error) if isinstance(error, InvalidDocument) else f"error: {error}"
             print(text, file=sys.stderr)
             continue
+        for warning in program.warnings:
+            print(warning, file=sys.stderr)
         print(f"{file}: ok, {len(program.steps)} steps")
         if bound:
             print("\n".join(program_lines(program)))

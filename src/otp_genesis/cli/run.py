@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from otp_genesis.cli.interrupted import Interrupted
+from otp_genesis.cli.opened import PLUGINS
 from otp_genesis.errors import UsageError
 
 if TYPE_CHECKING:
+    from otp_genesis.model.event import Event
     from otp_genesis.model.run import RunReport
     from otp_genesis.runtime import Runtime
     from otp_genesis.settings import Settings
@@ -33,6 +35,10 @@ def run(
     ] = "live",
     workspace: Annotated[str | None, typer.Option(help="The folder steps work in.")] = None,
     output: Annotated[str | None, typer.Option(help="Where `output_to_file` writes.")] = None,
+    strategy: Annotated[
+        str | None, typer.Option(help="How providers are chosen where a step does not say.")
+    ] = None,
+    plugins: PLUGINS = None,
     run_id: Annotated[str | None, typer.Option(help="The new run's id.")] = None,
     resume: Annotated[str | None, typer.Option(help="Take this run up again.")] = None,
     approve: Annotated[bool, typer.Option("--approve", help="Answer every gate yes.")] = False,
@@ -50,11 +56,12 @@ def run(
     chosen = resume or run_id or new_run_id()
 
     async def work(runtime: Runtime) -> RunReport:
+        runtime.use(plugins or ())
         if file is None:
             return await runtime.resume(chosen, approve=approve)
         return await runtime.run(
-            file, inputs, run_id=chosen, mode=mode, provider=provider, workspace=workspace,
-            output=output, approve=approve,
+            file, inputs, run_id=chosen, mode=mode, provider=provider, strategy=strategy,
+            workspace=workspace, output=output, approve=approve,
         )  # fmt: skip
 
     report = carried_out(work, chosen, quiet=quiet or as_json, ask=not as_json)
@@ -97,8 +104,8 @@ def carried_out(
 
     async def go() -> RunReport:
         with progress(shown=not quiet and sys.stderr.isatty()) as listener:
-            runtime = Runtime(listeners=[listener] if listener else [], settings=settings)
-            try:
+            listeners = [one for one in (listener, None if quiet else warn) if one]
+            async with Runtime(listeners=listeners, settings=settings) as runtime:
                 report = await work(runtime)
                 while ask and report.status == "suspended" and _can_ask():
                     try:
@@ -108,13 +115,17 @@ def carried_out(
                         continue
                     report = await runtime.resume(run_id)
                 return report
-            finally:
-                await runtime.close()
 
     try:
         return asyncio.run(go())
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise Interrupted(run_id) from None
+
+
+def warn(event: Event) -> None:
+    """Say on stderr what a run's author should mend."""
+    if event.kind == "warned":
+        print(f"{event.path}: warning[{event.code}]: {event.message}", file=sys.stderr)
 
 
 def parsed_inputs(given: list[str]) -> dict[str, Any]:

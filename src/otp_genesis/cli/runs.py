@@ -22,7 +22,8 @@ T = TypeVar("T")
 RunId = Annotated[str, typer.Argument(help="The run.")]
 
 
-def _with_runtime(work: Callable[[Runtime], Awaitable[T]]) -> T:
+def with_runtime(work: Callable[[Runtime], Awaitable[T]]) -> T:
+    """Return what `work` makes of a runtime that knows the kept runs, but no plugin."""
     from otp_genesis.runtime import Runtime
 
     async def go() -> T:
@@ -66,7 +67,7 @@ def list_runs(
             )
         return found
 
-    rows = _with_runtime(work)
+    rows = with_runtime(work)
     if as_json:
         print(json.dumps(rows, indent=2))
         return
@@ -82,7 +83,7 @@ def show(run_id: RunId) -> None:
 
     from otp_genesis.cli.render import run_view
 
-    state = _with_runtime(lambda runtime: runtime.state(run_id))
+    state = with_runtime(lambda runtime: runtime.state(run_id))
     print(f"run {run_id}: {state.status}" + (f": {state.error}" if state.error else ""))
     Console().print(run_view(state, height=10_000))
 
@@ -95,7 +96,7 @@ def events(run_id: RunId) -> None:
         await runtime.store.request(run_id)
         return [event.model_dump_json() for _, event in await runtime.store.events(run_id)]
 
-    for line in _with_runtime(work):
+    for line in with_runtime(work):
         print(line)
 
 
@@ -113,13 +114,13 @@ def cancel(run_id: RunId) -> None:
         await runtime.store.append(run_id, RunFinished(at=time.time(), status="cancelled"))
         return state.status
 
-    print(f"run {run_id}: was {_with_runtime(work)}, is cancelled")
+    print(f"run {run_id}: was {with_runtime(work)}, is cancelled")
 
 
 @app.command()
 def answer(run_id: RunId, text: Annotated[str, typer.Argument(help="The answer.")]) -> None:
     """Answer what a suspended run asks."""
-    _with_runtime(lambda runtime: runtime.answer(run_id, text))
+    with_runtime(lambda runtime: runtime.answer(run_id, text))
     print(f"answered; go on with: genesis run --resume {run_id}")
 
 
@@ -141,7 +142,7 @@ def prune(
                 kept.append(request.run_id)
         return gone, kept
 
-    gone, kept = _with_runtime(work)
+    gone, kept = with_runtime(work)
     print(f"{gone} runs forgotten")
     for run_id in kept:
         print(f"{run_id} is kept: its folder holds the only copy of its work")

@@ -1,94 +1,175 @@
-"""The registries of step types and of providers: `Registry`, with the doors that users know."""
+"""The registry of step types, and the catalog that a document is checked against."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import replace as changed
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
-from otp_genesis.contracts.provider import CAPABILITIES, Provider
-from otp_genesis.contracts.registry import Registry
-from otp_genesis.contracts.step import (
-    Context,
-    Effects,
-    Params,
-    StepMetadata,
-    StepType,
-    Validator,
-    step_type,
-)
-from otp_genesis.errors import InvalidEntry, UsageError, did_you_mean
+from otp_genesis.contracts.capability import Capabilities
+from otp_genesis.contracts.entry import Resolution
+from otp_genesis.contracts.naming import place_of
+from otp_genesis.contracts.params_schema import params_schema
+from otp_genesis.contracts.registry import Registry, Snapshot
+from otp_genesis.contracts.step import Context, Effects, Params, Validator
+from otp_genesis.contracts.step_type import StepMetadata, StepType, step_type
+from otp_genesis.errors import InvalidEntry, UnknownName
 from otp_genesis.model.outcome import Outcome
+from otp_genesis.model.pipeline import Pipeline
+
+Document = Callable[[Pipeline | Path, str | None], StepType[Any]]
+"""Makes a step type of a pipeline document, under a name of its own or under the given one."""
 
 
 class StepRegistry(Registry[StepType[Any]]):
     """Step types by name."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, capabilities: Capabilities | None = None, document: Document | None = None
+    ) -> None:
         super().__init__("step type")
+        self.capabilities = capabilities or Capabilities()
+        self._document = document
 
     def register(
         self,
-        kind: str | StepType[Any],
-        run: Callable[[Any, Context], Awaitable[Outcome]] | None = None,
+        kind: str | StepType[Any] | Pipeline | Path,
+        run: Callable[[Any, Context], Awaitable[Outcome]] | Pipeline | Path | None = None,
         *,
         params: type[Params] | None = None,
         validator: Validator | None = None,
         metadata: StepMetadata | None = None,
-        effects: Effects = "none",
+        effects: Effects | None = None,
         replace: bool = False,
     ) -> StepType[Any]:
-        """Register a declared step type, or a name with its async `run`.
+        """Register a declared step type, a name with its async `run`, or a pipeline document.
 
+        Without `params` they are those that `run` annotates, or fields named by the metadata.
         Raises `InvalidEntry` where it cannot be one, `DuplicateName` where the name is taken and
-        `replace` is not said.
+        `replace` is not said, `InvalidDocument` for a document that is none.
         """
-        if isinstance(kind, str):
+        if isinstance(kind, Pipeline | Path):
+            entry = self._from_document(kind, None)
+        elif isinstance(run, Pipeline | Path):
+            entry = self._from_document(run, str(kind))
+        elif isinstance(kind, str):
             if run is None:
                 raise InvalidEntry(f"step type {kind!r} needs a run function")
-            said = metadata.description if metadata else ""
-            entry: StepType[Any] = step_type(
-                kind, run, params=params, effects=effects, description=said
-            )
-        else:
+            told = metadata or StepMetadata()
+            entry = step_type(
+                kind, run, params=params, effects=effects or "none", metadata=told,
+            )  # fmt: skip
+        elif isinstance(kind, StepType):
             entry = kind
-        if metadata is not None:
-            description = metadata.description or entry.metadata.description
-            entry = changed(entry, metadata=changed(metadata, description=description))
-        if validator is not None:
-            entry = changed(entry, validator=validator)
+        else:
+            raise InvalidEntry(f"{kind!r} is no step type; declare it with @step")
+        entry = _with(entry, validator, metadata, effects)
+        _require_schema(entry)
         self.add(entry, replace=replace)
         return entry
 
-    def find(self, *, capability: str | None = None, origin: str | None = None) -> list[str]:
-        """Return the names of the types that have what is asked, sorted."""
+    def _from_document(self, source: Pipeline | Path, name: str | None) -> StepType[Any]:
+        if self._document is None:
+            raise InvalidEntry("this registry takes no pipeline documents")
+        return self._document(source, name)
+
+    def admit(self, entry: StepType[Any]) -> None:
+        """Raise `InvalidEntry` for a capability that nobody declared."""
+        who = f"step type {entry.name!r}"
+        self.capabilities.require(entry.metadata.capabilities, who)
+
+    def find(
+        self,
+        *,
+        capability: str | None = None,
+        origin: str | None = None,
+        effects: Effects | None = None,
+    ) -> list[str]:
+        """Return the names of the types that have what is asked, sorted.
+
+        Raises `UsageError` for a capability that nobody declared.
+        """
+        self.names()
+        if capability is not None:
+            self.capabilities.asked(capability)
         return sorted(
             kind.name
             for kind in self
             if capability in (None, *kind.metadata.capabilities)
             and origin in (None, kind.metadata.origin)
+            and effects in (None, kind.effects)
         )
 
 
-class ProviderRegistry(Registry[Provider]):
-    """Providers by name, asked in the order in which they were registered."""
+def _require_schema(entry: StepType[Any]) -> None:
+    """Raise where editors and reference pages could not be told what the type takes."""
+    try:
+        params_schema(entry.params)
+    # pydantic raises one of several kinds, depending on what the model holds.
+    except Exception as error:
+        first = str(error).splitlines()[0]
+        message = f"step type {entry.name!r}: its params have no JSON Schema: {first}"
+        raise InvalidEntry(message + place_of(entry.params)) from None
 
-    def __init__(self) -> None:
-        super().__init__("provider")
 
-    def register(self, provider: Provider, *, replace: bool = False) -> None:
-        """Register a provider; raise `InvalidEntry` for one that is none, or a capability typo."""
-        if not isinstance(provider, Provider):
-            raise InvalidEntry(f"{provider!r} is no provider: it lacks a part of the contract")
-        for capability in provider.capabilities - CAPABILITIES:
-            near = did_you_mean(capability, CAPABILITIES)
-            raise InvalidEntry(f"provider {provider.name!r}: no capability {capability!r}{near}")
-        self.add(provider, replace=replace)
+def _with(
+    entry: StepType[Any],
+    validator: Validator | None,
+    metadata: StepMetadata | None,
+    effects: Effects | None,
+) -> StepType[Any]:
+    if metadata is not None:
+        description = metadata.description or entry.metadata.description
+        file = metadata.file or entry.metadata.file
+        entry = replace(entry, metadata=replace(metadata, description=description, file=file))
+    if validator is not None:
+        entry = replace(entry, validator=validator)
+    if effects is not None:
+        entry = replace(entry, effects=effects)
+    return entry
 
-    def find(self, *, capability: str | None = None) -> list[str]:
-        """Return the names of the providers that have the capability, sorted."""
-        if capability is not None and capability not in CAPABILITIES:
-            raise UsageError(
-                f"no capability {capability!r}{did_you_mean(capability, CAPABILITIES)}"
-            )
-        return sorted(one.name for one in self if capability in (None, *one.capabilities))
+
+@dataclass(frozen=True)
+class Catalog:
+    """Everything a document is checked against, as it was at one moment."""
+
+    steps: Mapping[str, StepType[Any]]
+    capabilities: Mapping[str, Any] = field(default_factory=dict)
+    strategies: Mapping[str, Any] = field(default_factory=dict)
+    functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    """What expressions may call, by name."""
+    versions: Callable[[], Mapping[str, str]] = dict
+    """Gives the engine's and the plugins' versions; plugins are loaded for it."""
+
+    def resolve(self, name: str) -> Resolution[StepType[Any]]:
+        """Return the step type that a name leads to; raise `UnknownName`, `PluginError`."""
+        return _resolved("step type", self.steps, name)
+
+    def function(self, name: str) -> Any:
+        """Return a function that expressions may call; raise `UnknownName`, `PluginError`."""
+        return _resolved("function", self.functions, name).entry
+
+    def has_strategy(self, name: str) -> bool:
+        """Whether there is a strategy of that name."""
+        try:
+            _resolved("strategy", self.strategies, name)
+        except UnknownName:
+            return False
+        return True
+
+    def has_capability(self, name: str) -> bool:
+        """Whether a capability of that name is declared."""
+        try:
+            _resolved("capability", self.capabilities, name)
+        except UnknownName:
+            return False
+        return True
+
+
+def _resolved(kind: str, entries: Mapping[str, Any], name: str) -> Resolution[Any]:
+    if isinstance(entries, Snapshot):
+        return entries.resolve(name)
+    if name not in entries:
+        raise UnknownName(kind, name, entries)
+    return Resolution(entries[name])

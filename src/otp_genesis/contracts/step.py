@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Protocol, TypeVar, get_args, get_origin
 
 from pydantic import ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -13,13 +12,11 @@ from pydantic_core import CoreSchema, core_schema
 
 from otp_genesis.contracts.codebase import Codebase
 from otp_genesis.contracts.provider import Models
-from otp_genesis.errors import InvalidEntry
 from otp_genesis.expr.scope import Scope
 from otp_genesis.expr.template import Condition as CompiledCondition
 from otp_genesis.model.event import Event
 from otp_genesis.model.frozen import Frozen
 from otp_genesis.model.outcome import Ok, Outcome
-from otp_genesis.model.pipeline import Pipeline, StepSettings
 
 Effects = Literal["none", "reads", "runs", "writes"]
 """What a step does to the codebase. All but `none` start from the code as the step before them
@@ -145,97 +142,8 @@ class Context(Protocol):
 P = TypeVar("P", bound=Params)
 Run = Callable[[P, Context], Awaitable[Outcome]]
 Validator = Callable[[Any], Any]
-
-
-@dataclass(frozen=True)
-class StepMetadata:
-    """What is said of a step type to those who look for one."""
-
-    description: str = ""
-    required_fields: tuple[str, ...] | None = None
-    optional_fields: tuple[str, ...] | None = None
-    capabilities: frozenset[str] = frozenset()
-    version: str = "1"
-    origin: str = "built-in"
-
-
-@dataclass(frozen=True)
-class StepType(Generic[P]):
-    """A registered kind of step."""
-
-    name: str
-    params: type[P]
-    run: Run[P]
-    effects: Effects = "none"
-    metadata: StepMetadata = StepMetadata()
-    validator: Validator | None = None
-    pipeline: Pipeline | None = None
-    """For a type that is a document: the document; its steps become the field `body`."""
-
-    @property
-    def required_fields(self) -> tuple[str, ...]:
-        """The keys that a step of this type must have."""
-        if self.metadata.required_fields is not None:
-            return self.metadata.required_fields
-        return tuple(n for n, f in self.params.model_fields.items() if f.is_required())
-
-    @property
-    def optional_fields(self) -> tuple[str, ...]:
-        """The keys that a step of this type may have beside the common ones."""
-        if self.metadata.optional_fields is not None:
-            return self.metadata.optional_fields
-        return tuple(n for n, f in self.params.model_fields.items() if not f.is_required())
-
-    def owns(self, key: str) -> bool:
-        """Whether `key` is a parameter of this type (also where it is a common key)."""
-        return key in self.params.model_fields
-
-    def keys(self) -> tuple[str, ...]:
-        """Every key that a step of this type may have."""
-        return ("name", "type", *self.params.model_fields, *StepSettings.model_fields)
-
-
-def step(
-    name: str, *, effects: Effects = "none", capabilities: frozenset[str] = frozenset()
-) -> Callable[[Run[P]], StepType[P]]:
-    """Declare a step type from an async function; a plugin's list registers it.
-
-    The params model is found from the annotation of the first parameter; the docstring is the
-    help text. Raises `InvalidEntry` for a function that cannot be one.
-    """
-
-    def declare(run: Run[P]) -> StepType[P]:
-        return step_type(name, run, effects=effects, capabilities=capabilities)
-
-    return declare
-
-
-def step_type(
-    name: str,
-    run: Run[P],
-    *,
-    params: type[P] | None = None,
-    effects: Effects = "none",
-    capabilities: frozenset[str] = frozenset(),
-    description: str = "",
-) -> StepType[P]:
-    """Return the step type that `run` implements; raise `InvalidEntry` where it cannot be one."""
-    if not inspect.iscoroutinefunction(run):
-        raise InvalidEntry(f"step type {name!r}: its run must be an async function")
-    if params is None:
-        names = list(inspect.signature(run).parameters)
-        try:
-            hints = get_type_hints(run)
-        except NameError as error:
-            raise InvalidEntry(f"step type {name!r}: {error}; pass its params=") from None
-        params = hints.get(names[0]) if names else None
-    if not (isinstance(params, type) and issubclass(params, Params)):
-        raise InvalidEntry(f"step type {name!r}: its first parameter must be a Params model")
-    doc = description or inspect.getdoc(run)
-    if not doc:
-        raise InvalidEntry(f"step type {name!r} needs a docstring: it is its help text")
-    metadata = StepMetadata(description=doc, capabilities=capabilities)
-    return StepType(name, params, run, effects, metadata)
+"""Gets the params; returns them (or others of the same model), or a text: what is wrong with them.
+A `ValueError` that it raises is such a text too; whatever else it raises is its own flaw."""
 
 
 def deferred_kind(annotation: Any) -> tuple[type[_Deferred] | None, bool]:
@@ -275,3 +183,13 @@ class Concurrent:
 @dataclass(frozen=True)
 class Bare:
     """Annotates a parameter that is an expression with or without `{{ }}` around it."""
+
+
+@dataclass(frozen=True)
+class CapabilityNames:
+    """Annotates a parameter whose value names capabilities: `check` knows which there are."""
+
+
+@dataclass(frozen=True)
+class StrategyName:
+    """Annotates a parameter whose value names a selection strategy."""

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from otp_genesis.engine.journal import record, replayed
 from otp_genesis.engine.output import as_journalled, described, write_output
+from otp_genesis.engine.validating import judged_soon
 from otp_genesis.errors import (
     EnvironmentLacks,
     ExpressionError,
@@ -51,9 +52,11 @@ async def perform(place: Place) -> Outcome:
         return Failed(error=str(error))
     except ValidationError as error:
         return Failed(error=described(error))
-    # The type's own validator is a stranger's code; what it raises is its verdict.
-    except Exception as error:
-        return Failed(error=f"{place.bound.step.type!r} says: {error}")
+    if place.bound.constant is None:
+        verdict = await judged_soon(place.bound.kind, params)
+        if verdict.problem is not None:
+            return Failed(error=verdict.problem)
+        params = verdict.params
     settings = place.bound.settings
     outcome: Outcome = Failed(error="no attempt was made")
     for number in range(settings.attempts):
@@ -83,8 +86,7 @@ def bind(place: Place) -> Any:
         return bound.constant
     names = place.scope.names(bound.facts)
     filled = {name: fill(names) for name, fill in bound.fills.items()}
-    params = bound.kind.params.model_validate({**bound.values, **filled})
-    return bound.kind.validator(params) if bound.kind.validator else params
+    return bound.kind.params.model_validate({**bound.values, **filled})
 
 
 async def perform_once(place: Place, params: Any) -> Outcome:

@@ -10,9 +10,11 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
 from otp_genesis.contracts import step as contract
-from otp_genesis.contracts.step import Block, PipelineFile, StepType, deferred_kind
+from otp_genesis.contracts.step import Block, PipelineFile, deferred_kind
+from otp_genesis.contracts.step_type import StepType
 from otp_genesis.engine.program import BoundStep
 from otp_genesis.engine.references import Visible, expression_complaint
+from otp_genesis.engine.validating import judged
 from otp_genesis.errors import ExpressionError, did_you_mean
 from otp_genesis.expr.template import Condition, Names, compile_condition, has_template
 from otp_genesis.model.document import Path
@@ -60,6 +62,9 @@ class Binder:
         except ValidationError as error:
             self._invalid(error.errors(), tuple(names))
             return None
+        if settings.provider_strategy is not None:
+            at = (*self.step.at, "provider_strategy")
+            self.checker.strategy(self.visible.pipeline, settings.provider_strategy, at)
         if settings.output_to_file and has_template(settings.output_to_file):
             at = (*self.step.at, "output_to_file")
             self.checker.template(self.visible, settings.output_to_file, at)
@@ -118,6 +123,21 @@ class Binder:
         self.values[name] = value
         if has_template(value):
             self.fills[name] = self.checker.filler(self.visible, value, at)
+        else:
+            self._names(value, at, info)
+
+    def _names(self, value: Any, at: Path, info: FieldInfo) -> None:
+        """Complain of capabilities and strategies that are not there."""
+        marks = {type(mark) for mark in info.metadata}
+        if contract.StrategyName in marks and isinstance(value, str):
+            self.checker.strategy(self.visible.pipeline, value, at)
+        if contract.CapabilityNames not in marks or not isinstance(value, list):
+            return
+        catalog = self.checker.catalog
+        for index, name in enumerate(value):
+            if isinstance(name, str) and not catalog.has_capability(name):
+                message = f"no capability {name!r}{did_you_mean(name, catalog.capabilities)}"
+                self._complain((*at, index), "unknown-capability", message)
 
     def _deferred(
         self, kind: type[Any], mapped: bool, value: Any, at: Path, info: FieldInfo
@@ -178,15 +198,15 @@ class Binder:
         return self._validated(params)
 
     def _validated(self, params: Any) -> Any:
-        if self.kind.validator is None:
-            return params
-        try:
-            return self.kind.validator(params)
-        # A validator is a stranger's code; what it raises is its verdict.
-        except Exception as error:
-            message = f"{self.step.type!r} says: {error}"
-            self.checker.complaints.append(self.document.error(self.step.at, "validator", message))
-            return None
+        verdict = judged(self.kind, params)
+        if verdict.problem is None:
+            return verdict.params
+        code = "validator-flaw" if verdict.flaw else "validator"
+        self._complain(self.step.at, code, verdict.problem)
+        return None
+
+    def _complain(self, at: Path, code: str, message: str) -> None:
+        self.checker.complaints.append(self.document.error(at, code, message))
 
     def _invalid(self, details: Iterable[Any], known: tuple[str, ...]) -> None:
         found = model_complaints(self.document, self.step.at, details, known)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any
 
-from otp_genesis.contracts.step import StepType
+from otp_genesis.contracts.catalog import Catalog
+from otp_genesis.contracts.step_type import StepType
 from otp_genesis.engine.bind import Binder
 from otp_genesis.engine.program import BoundStep, Program
 from otp_genesis.engine.references import Visible, expression_complaint
+from otp_genesis.engine.requirements import requirement_complaints
 from otp_genesis.errors import (
     ExpressionError,
     InvalidDocument,
+    PluginError,
+    RegistryError,
+    UnknownName,
     UsageError,
     did_you_mean,
 )
@@ -28,21 +33,27 @@ MAX_DEPTH = 20
 """Documents within documents."""
 
 
-def check(pipeline: Pipeline, catalog: Mapping[str, StepType[Any]]) -> Program:
-    """Return the program; raise `InvalidDocument` with every complaint, in order of place."""
+def check(pipeline: Pipeline, catalog: Catalog) -> Program:
+    """Return the program, with its warnings.
+
+    Raises `InvalidDocument` with every complaint, in order of place, where one is an error.
+    """
     checker = Checker(catalog)
     program = checker.document(pipeline)
-    if checker.complaints:
-        raise InvalidDocument(sorted(set(checker.complaints)))
-    return program
+    complaints = tuple(sorted(set(checker.complaints)))
+    if any(one.severity == "error" for one in complaints):
+        raise InvalidDocument(complaints)
+    return replace(program, warnings=complaints, functions=checker.functions)
 
 
 class Checker:
     """Collects complaints while it binds. One for a document and all it includes."""
 
-    def __init__(self, catalog: Mapping[str, StepType[Any]]):
+    def __init__(self, catalog: Catalog):
         self.catalog = catalog
         self.complaints: list[Diagnostic] = []
+        self.functions: dict[str, Any] = {}
+        """The functions that expressions call, as they were when it was checked."""
         self._stack: list[str] = []
         self._documents: dict[str, Program] = {}
 
@@ -52,7 +63,11 @@ class Checker:
         self._stack.append(_identity(pipeline))
         try:
             variables = frozenset(pipeline.variables) | _variables_set(pipeline.steps)
-            visible = Visible(pipeline, variables=variables)
+            self.complaints += requirement_complaints(pipeline, self.catalog.versions)
+            if pipeline.provider_strategy is not None:
+                at = (*pipeline.at, "provider_strategy")
+                self.strategy(pipeline, pipeline.provider_strategy, at)
+            visible = Visible(pipeline, variables=variables, function=self.function)
             self._templates(visible, pipeline.variables, (*pipeline.at, "variables"))
             if pipeline.codebase:
                 spec = pipeline.codebase.model_dump()
@@ -120,12 +135,39 @@ class Checker:
         return tuple(bound), visible
 
     def _kind(self, pipeline: Pipeline, step: Step) -> StepType[Any] | None:
-        if kind := self.catalog.get(step.type):
-            return kind
-        message = f"unknown step type {step.type!r}{did_you_mean(step.type, self.catalog)}"
-        at = (*step.at, "type")
-        self.complaints.append(pipeline.document.error(at, "unknown-type", message))
-        return None
+        at, document = (*step.at, "type"), pipeline.document
+        try:
+            found = self.catalog.resolve(step.type)
+        except UnknownName as error:
+            message = f"unknown step type {step.type!r}{did_you_mean(step.type, error.known)}"
+            self.complaints.append(document.error(at, "unknown-type", message))
+            return None
+        except RegistryError as error:
+            self.complaints.append(document.error(at, "bad-type", str(error)))
+            return None
+        except PluginError as error:
+            self.complaints.append(document.error(at, "plugin", str(error)))
+            return None
+        if found.deprecation is not None:
+            message = found.deprecation.told("step type", step.type)
+            span = document.at(at)
+            self.complaints.append(document.diagnose(span, "deprecated", message, warning=True))
+        return found.entry
+
+    def function(self, name: str) -> bool:
+        """Whether there is a function of that name; it is kept for the run."""
+        if name not in self.functions:
+            try:
+                self.functions[name] = self.catalog.function(name)
+            except (UnknownName, PluginError):
+                return False
+        return True
+
+    def strategy(self, pipeline: Pipeline, name: str, at: Path) -> None:
+        """Complain where there is no such strategy."""
+        if not self.catalog.has_strategy(name):
+            message = f"no strategy {name!r}{did_you_mean(name, self.catalog.strategies)}"
+            self.complaints.append(pipeline.document.error(at, "unknown-strategy", message))
 
     def _templates(self, visible: Visible, value: Any, at: Path) -> None:
         for path, source in templates_in(value):

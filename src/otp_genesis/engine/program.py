@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from otp_genesis.contracts.step import Block, Params, StepType
+from otp_genesis.contracts.step import Block, Params
+from otp_genesis.contracts.step_type import StepType
 from otp_genesis.expr.template import Condition, Names
+from otp_genesis.model.diagnostic import Diagnostic
 from otp_genesis.model.pipeline import Pipeline, Step, StepSettings
 
 
@@ -59,6 +61,10 @@ class Program:
     steps: tuple[BoundStep, ...]
     own_scope: bool = False
     outputs: Mapping[str, Callable[[Names], Any]] = field(default_factory=dict)
+    warnings: tuple[Diagnostic, ...] = ()
+    """What does not keep it from running but should be mended."""
+    functions: Mapping[str, Any] = field(default_factory=dict)
+    """The functions that expressions of the whole document call."""
 
     @property
     def writes(self) -> bool:

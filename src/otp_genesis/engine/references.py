@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from otp_genesis.errors import ExpressionError, did_you_mean
@@ -22,6 +22,8 @@ class Visible:
     later: frozenset[str] = frozenset()
     local: frozenset[str] = frozenset()
     variables: frozenset[str] = field(default=frozenset())
+    function: Callable[[str], bool] = field(default=lambda name: False)
+    """Whether plugins bring a function of that name."""
 
     def inside(self, later: Iterable[str], local: Iterable[str]) -> Visible:
         """Return what is visible at the start of a block."""
@@ -82,6 +84,8 @@ class Visible:
             return "bare-name", f"a strict document says 'steps.{name}'", name
         if name in self.variables:
             return "bare-name", f"a strict document says 'state.{name}'", name
+        if self.function(name):
+            return None
         known = {*ROOTS, *self.local, *self.steps, *self.variables}
         return "unknown-name", f"{name!r} is not defined{did_you_mean(name, known)}", name
 

@@ -19,11 +19,14 @@ from otp_genesis.errors import EnvironmentLacks, ExpressionError
 from otp_genesis.expr.scope import Scope
 from otp_genesis.expr.template import fill
 from otp_genesis.model.event import Event
+from otp_genesis.model.json_schema import misfits
 from otp_genesis.model.outcome import Failed, Ok, Outcome, Skipped, Suspended
-from otp_genesis.model.pipeline import Pipeline
+from otp_genesis.model.pipeline import Pipeline, StepSettings
 
 Clock = Callable[[], float]
 Listener = Callable[[Event], None]
+Observer = Callable[[str, Event], None]
+"""Told the run's id, too."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,8 @@ class Run:
 
     run_id: str
     store: Store
-    models: Callable[[str], Models]
-    """The gateway, told which step asks."""
+    models: Callable[[str, StepSettings], Models]
+    """The gateway, told which step asks, and the step's settings."""
     ground: Ground | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     journal: Mapping[str, Entry] = field(default_factory=dict)
@@ -42,6 +45,7 @@ class Run:
     approve: bool = False
     output: Path | None = None
     listeners: tuple[Listener, ...] = ()
+    observers: tuple[Observer, ...] = ()
     clock: Clock = time.time
 
     async def emit(self, event: Event) -> None:
@@ -53,6 +57,8 @@ class Run:
         """Tell those who listen."""
         for listener in self.listeners:
             listener(event)
+        for observer in self.observers:
+            observer(self.run_id, event)
 
 
 class Place:
@@ -69,7 +75,7 @@ class Place:
     def models(self) -> Models:
         """All providers together."""
         if self._models is None:
-            self._models = self.run.models(self.path)
+            self._models = self.run.models(self.path, self.bound.settings)
         return self._models
 
     @property
@@ -121,7 +127,7 @@ class Place:
 def inner_scope(pipeline: Pipeline, outer: Scope, inputs: Mapping[str, Any]) -> Scope:
     """Return the scope in which a document's steps begin: its inputs, and the code as it is."""
     facts = {**outer.facts, "workflow": {"name": pipeline.name, "version": pipeline.version}}
-    scope = Scope(inputs=inputs, facts=facts, revision=outer.revision)
+    scope = Scope(inputs=inputs, facts=facts, revision=outer.revision, functions=outer.functions)
     return replace(scope, state=fill(pipeline.variables, scope.names()))
 
 
@@ -157,5 +163,8 @@ async def run_program(run: Run, program: Program, scope: Scope, path: str) -> Ou
             declared = {name: filled(names) for name, filled in program.outputs.items()}
         except ExpressionError as error:
             return Failed(error=f"the outputs: {error}", path=path)
+        schema = program.pipeline.output_schema
+        if schema is not None and (errors := misfits(declared or results, schema)):
+            return Failed(error=f"the outputs do not fit output_schema: {errors[0]}", path=path)
         return Ok(output=declared or results, revision=scope.revision)
     return Ok(output=results, variables=changed, revision=scope.revision)

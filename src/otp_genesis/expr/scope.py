@@ -24,6 +24,8 @@ class Scope:
     facts: Mapping[str, Any] = field(default_factory=dict)
     """`workflow`, `run` and `env`."""
     revision: Revision | None = None
+    functions: Mapping[str, Any] = field(default_factory=dict)
+    """What expressions may call."""
 
     def with_step(
         self,
@@ -40,6 +42,7 @@ class Scope:
             self.local,
             self.facts,
             revision or self.revision,
+            self.functions,
         )
 
     def inside(self, local: Mapping[str, Any]) -> Scope:
@@ -59,7 +62,7 @@ class Scope:
 class Names(Mapping[str, Any]):
     """A scope as one mapping, looked up lazily: nothing is copied for an evaluation.
 
-    Inner names hide outer ones: roots, then what the block brings, variables, steps.
+    Inner names hide outer ones: roots, then what the block brings, variables, steps, functions.
     """
 
     __slots__ = ("scope", "step")
@@ -78,7 +81,7 @@ class Names(Mapping[str, Any]):
                 return scope.state
             case "step":
                 return self.step
-        for mapping in (scope.local, scope.facts, scope.state, scope.steps):
+        for mapping in (scope.local, scope.facts, scope.state, scope.steps, scope.functions):
             if name in mapping:
                 return mapping[name]
         raise KeyError(name)
@@ -91,12 +94,15 @@ class Names(Mapping[str, Any]):
             or name in scope.facts
             or name in scope.state
             or name in scope.steps
+            or name in scope.functions
         )
 
     def __iter__(self) -> Iterator[str]:
         scope = self.scope
         names = {"steps", "inputs", "state", "step"}
-        return iter(names.union(scope.local, scope.facts, scope.state, scope.steps))
+        return iter(
+            names.union(scope.local, scope.facts, scope.state, scope.steps, scope.functions)
+        )
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

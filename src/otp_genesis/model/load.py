@@ -23,7 +23,7 @@ MAX_BYTES = 10 * 1024 * 1024
 
 WORKFLOW_KEYS = (
     "name", "description", "version", "strict", "inputs", "outputs", "steps", "variables", "env",
-    "codebase", "metadata",
+    "codebase", "metadata", "requires", "provider_strategy", "output_schema",
 )  # fmt: skip
 
 
@@ -138,7 +138,10 @@ class _Reader:
             inputs=self._inputs(data, root),
             outputs=self._typed(data, root, "outputs", dict, "a mapping of names to values") or {},
             variables=self._typed(data, root, "variables", dict, "a mapping") or {},
-            env=self._env(data, root),
+            env=self._names(data, root, "env", "a list of variable names"),
+            requires=self._names(data, root, "requires", "a list such as ['otp-genesis>=0.1']"),
+            provider_strategy=self._string(data, root, "provider_strategy"),
+            output_schema=self._typed(data, root, "output_schema", dict, "a JSON Schema"),
             codebase=self._codebase(data, root),
         )
 
@@ -209,10 +212,10 @@ class _Reader:
             self.complaints += found
             return None
 
-    def _env(self, data: dict[str, Any], at: Place) -> tuple[str, ...]:
-        names = self._typed(data, at, "env", list, "a list of variable names") or []
+    def _names(self, data: dict[str, Any], at: Place, key: str, what: str) -> tuple[str, ...]:
+        names = self._typed(data, at, key, list, what) or []
         if not all(isinstance(name, str) for name in names):
-            self._complain((*at, "env"), "wrong-type", "'env' must be a list of variable names")
+            self._complain((*at, key), "wrong-type", f"{key!r} must be {what}")
             return ()
         return tuple(names)
 

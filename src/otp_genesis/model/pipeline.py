@@ -93,6 +93,8 @@ class StepSettings(Frozen):
     """JSON Schema 2020-12 that the output must satisfy."""
     output_to_file: str | None = None
     """Where the output is written, relative to the output folder."""
+    provider_strategy: str | None = None
+    """How the providers are put in order that its model calls go to."""
 
 
 COMMON_KEYS = ("name", "type", *StepSettings.model_fields)
@@ -131,6 +133,12 @@ class Pipeline:
     variables: dict[str, Any] = field(default_factory=dict)
     env: tuple[str, ...] = ()
     codebase: CodebaseSpec | None = None
+    requires: tuple[str, ...] = ()
+    """The engine and the plugins that it needs: `otp-genesis>=0.1`, `acme>=1.2`."""
+    provider_strategy: str | None = None
+    """How providers are chosen, where a step does not say."""
+    output_schema: dict[str, Any] | None = None
+    """JSON Schema 2020-12 that the outputs must satisfy."""
     complaints: tuple[Diagnostic, ...] = field(default=(), repr=False)
     """What is wrong with it, where it was read all the same."""
 

@@ -27,10 +27,13 @@ class RunRequest(Frozen):
     inputs: dict[str, Any] = {}
     mode: Mode = "live"
     provider: str | None = None
+    strategy: str | None = None
+    """How providers are chosen, where a step does not say."""
     workspace: str | None = None
     output: str | None = None
     approve: bool = False
     plugins: tuple[str, ...] = ()
+    """Files that are plugins, absolute."""
     started_at: float
     """Seconds since the epoch; also the date of the commits the run makes."""
 

@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from otp_genesis.contracts.step import Context, Params, step
+from otp_genesis.contracts.step import Context, Params
+from otp_genesis.contracts.step_type import step
 from otp_genesis.errors import did_you_mean
 from otp_genesis.model.event import Noted
 from otp_genesis.model.outcome import Failed, Ok, Outcome

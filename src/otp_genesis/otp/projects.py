@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+from otp_genesis.contracts.plugin import RULES
 from otp_genesis.contracts.step import Context
 from otp_genesis.otp.project import Project, project_paths
 from otp_genesis.otp.rule import Finding, Rule
 from otp_genesis.otp.scan import Report, scan
 
 SERVICE = "otp.projects"
-RULES = "otp.rules"
 
 
 class Projects:

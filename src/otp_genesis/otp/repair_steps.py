@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from otp_genesis.contracts.codebase import Revision
-from otp_genesis.contracts.step import Context, Params, step
+from otp_genesis.contracts.step import Context, Params
+from otp_genesis.contracts.step_type import step
 from otp_genesis.errors import CodebaseError, ProviderError
 from otp_genesis.model.outcome import Failed, Ok, Outcome
 from otp_genesis.otp.commit_message import commit_message

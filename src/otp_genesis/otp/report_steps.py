@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from otp_genesis.contracts.step import Context, Params, step
+from otp_genesis.contracts.step import Context, Params
+from otp_genesis.contracts.step_type import step
 from otp_genesis.errors import EnvironmentLacks
 from otp_genesis.model.outcome import Ok, Outcome
 from otp_genesis.otp.plan import Plan

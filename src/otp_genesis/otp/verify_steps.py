@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 from typing import Literal
 
-from otp_genesis.contracts.step import Context, Params, step
+from otp_genesis.contracts.step import Context, Params
+from otp_genesis.contracts.step_type import step
 from otp_genesis.errors import EnvironmentLacks
 from otp_genesis.model.event import CommandRan
 from otp_genesis.model.frozen import Frozen

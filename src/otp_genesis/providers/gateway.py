@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
-from otp_genesis.contracts.provider import Capability, Health, Provider, Reply, Request
+from otp_genesis.contracts.provider import Health, Provider, Reply, Request
 from otp_genesis.errors import NoProvider, ProviderError
 from otp_genesis.model.event import ModelCalled
 from otp_genesis.model.json_schema import misfits
@@ -25,7 +25,7 @@ class Gateway:
     ):
         self._providers, self._path, self._emit, self._prefer = providers, path, emit, prefer
 
-    async def available(self, *needs: Capability) -> bool:
+    async def available(self, *needs: str) -> bool:
         """Whether any provider that offers all of `needs` can be asked now."""
         fit, _ = await self._candidates(Request(prompt="", needs=frozenset(needs)))
         return bool(fit)

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from otp_genesis.contracts.provider import CAPABILITIES, Capability, Health, Reply, Request
+from otp_genesis.contracts.provider import Health, Reply, Request
 from otp_genesis.errors import ProviderError, UsageError
 from otp_genesis.model.frozen import Frozen
 from otp_genesis.model.outcome import Usage
@@ -33,20 +33,17 @@ class ScriptedProvider:
     """Answers by script; says so where the script has no answer."""
 
     name = "scripted"
-    capabilities: frozenset[Capability] = frozenset(("text", "structured_output", "tools"))
+    capabilities: frozenset[str] = frozenset(("text", "structured_output", "tools"))
 
     def __init__(
         self,
         answers: Sequence[Scripted | str] | Callable[[Request], Reply] = (),
         *,
         name: str = "scripted",
-        capabilities: frozenset[Capability] | None = None,
+        capabilities: frozenset[str] | None = None,
     ):
         self.name = name
         if capabilities is not None:
-            unknown = capabilities - CAPABILITIES
-            if unknown:
-                raise UsageError(f"unknown capabilities: {', '.join(sorted(unknown))}")
             self.capabilities = capabilities
         self._answer = answers if callable(answers) else None
         scripted = () if callable(answers) else answers

@@ -8,7 +8,8 @@ import time
 from pydantic import Field, field_validator
 
 from otp_genesis.contracts.codebase import Limits
-from otp_genesis.contracts.step import Context, Params, step
+from otp_genesis.contracts.step import Context, Params
+from otp_genesis.contracts.step_type import step
 from otp_genesis.model.event import CommandRan
 from otp_genesis.model.outcome import Failed, Ok, Outcome
 
@@ -36,7 +37,7 @@ class Command(Params):
         return words
 
 
-@step("command", effects="writes")
+@step("command", effects="writes", capabilities={"commands"})
 async def command(params: Command, ctx: Context) -> Outcome:
     """Run a program; the result holds `exit_code`, `stdout`, `stderr`, `duration_s`, `ended_by`."""
     limits = Limits(

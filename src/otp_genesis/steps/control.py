@@ -17,11 +17,12 @@ from otp_genesis.contracts.step import (
     Context,
     Params,
     PipelineFile,
-    step,
 )
+from otp_genesis.contracts.step_type import step
 from otp_genesis.expr.environment import as_text
 from otp_genesis.expr.scope import ROOTS
 from otp_genesis.model.outcome import Failed, Ok, Outcome, Suspended
+from otp_genesis.steps.document import run_document
 
 T = TypeVar("T")
 
@@ -47,7 +48,7 @@ class ForLoop(Params):
         return name
 
 
-@step("for_loop")
+@step("for_loop", capabilities={"control_flow"})
 async def for_loop(params: ForLoop, ctx: Context) -> Outcome:
     """Run the nested steps once for each item, in order or, with `parallel`, side by side."""
     if params.parallel:
@@ -158,7 +159,7 @@ class WhileLoop(Params):
     max_iterations: int = Field(default=100, ge=1, le=1000)
 
 
-@step("while_loop")
+@step("while_loop", capabilities={"control_flow"})
 async def while_loop(params: WhileLoop, ctx: Context) -> Outcome:
     """Run the nested steps as long as the condition holds, at most `max_iterations` times.
 
@@ -203,7 +204,7 @@ class Switch(Params):
     default: Block | None = None
 
 
-@step("switch")
+@step("switch", capabilities={"control_flow"})
 async def switch(params: Switch, ctx: Context) -> Outcome:
     """Run the steps of the case that the expression names, or those of `default`."""
     chosen = as_text(params.expression)
@@ -225,7 +226,7 @@ class Parallel(Params):
     max_parallel: int = Field(default=10, ge=1, le=1000)
 
 
-@step("parallel")
+@step("parallel", capabilities={"control_flow"})
 async def parallel(params: Parallel, ctx: Context) -> Outcome:
     """Run the branches side by side; the result maps each to its steps' results."""
     room = asyncio.Semaphore(params.max_parallel)
@@ -263,23 +264,12 @@ class Nested(Params):
         return self
 
 
-@step("pipeline")
+@step("pipeline", capabilities={"control_flow"})
 async def pipeline(params: Nested, ctx: Context) -> Outcome:
     """Run another document with `inputs`; the result is its outputs, or all its results."""
     block = params.pipeline_file or params.pipeline
     assert block is not None
     return await run_document(block, params.inputs, ctx)
-
-
-async def run_document(block: PipelineFile, given: dict[str, Any], ctx: Context) -> Outcome:
-    """Run a document as a step: its declared inputs are checked, its variables stay its own."""
-    complaint, inputs = block.program.pipeline.take_inputs(given)
-    if complaint:
-        return Failed(error=complaint)
-    outcome = await ctx.run_block(block, block.program.pipeline.name, inputs=inputs)
-    if isinstance(outcome, Ok):
-        return outcome.model_copy(update={"variables": {}})
-    return outcome
 
 
 STEPS = (for_loop, while_loop, switch, parallel, pipeline)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from otp_genesis.contracts.step import Context, Params, step
+from otp_genesis.contracts.step import Context, Params
+from otp_genesis.contracts.step_type import step
 from otp_genesis.model.outcome import Ok, Outcome
 
 
@@ -15,7 +16,7 @@ class SetVariable(Params):
     scope: Literal["global", "session", "loop"] = "global"
 
 
-@step("set_variable")
+@step("set_variable", capabilities={"data"})
 async def set_variable(params: SetVariable, ctx: Context) -> Outcome:
     """Set variables of the run; later steps read them as `state.NAME`."""
     names = list(params.variables)

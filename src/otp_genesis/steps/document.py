@@ -6,17 +6,11 @@ from typing import Any
 
 from pydantic import Field, create_model
 
-from otp_genesis.contracts.step import (
-    Context,
-    Params,
-    PipelineFile,
-    StepMetadata,
-    StepType,
-)
+from otp_genesis.contracts.step import Context, Params, PipelineFile
+from otp_genesis.contracts.step_type import StepMetadata, StepType
 from otp_genesis.errors import InvalidEntry
-from otp_genesis.model.outcome import Outcome
+from otp_genesis.model.outcome import Failed, Ok, Outcome
 from otp_genesis.model.pipeline import Pipeline
-from otp_genesis.steps.control import run_document
 
 _TYPES: dict[str, Any] = {
     "string": str, "integer": int, "number": float, "boolean": bool, "array": list[Any],
@@ -24,7 +18,20 @@ _TYPES: dict[str, Any] = {
 }  # fmt: skip
 
 
-def document_type(pipeline: Pipeline, *, origin: str, name: str | None = None) -> StepType[Any]:
+async def run_document(block: PipelineFile, given: dict[str, Any], ctx: Context) -> Outcome:
+    """Run a document as a step: its declared inputs are checked, its variables stay its own."""
+    complaint, inputs = block.program.pipeline.take_inputs(given)
+    if complaint:
+        return Failed(error=complaint)
+    outcome = await ctx.run_block(block, block.program.pipeline.name, inputs=inputs)
+    if isinstance(outcome, Ok):
+        return outcome.model_copy(update={"variables": {}})
+    return outcome
+
+
+def document_type(
+    pipeline: Pipeline, *, origin: str = "code", name: str | None = None
+) -> StepType[Any]:
     """Return the step type that runs `pipeline`, under its workflow's name.
 
     Raises `InvalidEntry` where an input has a name that a step uses for itself.
@@ -47,9 +54,9 @@ def document_type(pipeline: Pipeline, *, origin: str, name: str | None = None) -
 
     metadata = StepMetadata(
         description=pipeline.description or f"The pipeline {name}.",
-        required_fields=tuple(k for k, one in pipeline.inputs.items() if one.must_be_given),
-        optional_fields=tuple(k for k, one in pipeline.inputs.items() if not one.must_be_given),
         version=pipeline.version or "1",
         origin=origin,
+        file=pipeline.document.file,
+        output_schema=pipeline.output_schema,
     )
     return StepType(name, params, run, metadata=metadata, pipeline=pipeline)

@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import Field
 
-from otp_genesis.contracts.step import Context, Params, step
+from otp_genesis.contracts.step import Context, Params
+from otp_genesis.contracts.step_type import step
 from otp_genesis.model.outcome import Ok, Outcome
 
 
@@ -16,7 +17,7 @@ class ReadFile(Params):
     path: str
 
 
-@step("read_file", effects="reads")
+@step("read_file", effects="reads", capabilities={"files"})
 async def read_file(params: ReadFile, ctx: Context) -> Outcome:
     """Read a text file (UTF-8); the result holds `path` and `content`."""
     content = await ctx.codebase.read(params.path)
@@ -30,7 +31,7 @@ class WriteFile(Params):
     content: str
 
 
-@step("write_file", effects="writes")
+@step("write_file", effects="writes", capabilities={"files"})
 async def write_file(params: WriteFile, ctx: Context) -> Outcome:
     """Write a whole text file, making its folders; the result holds `path` and `bytes`."""
     await ctx.codebase.write(params.path, params.content)
@@ -47,7 +48,7 @@ class EditFile(Params):
     """How often `old` must occur; any other number of times changes nothing and fails."""
 
 
-@step("edit_file", effects="writes")
+@step("edit_file", effects="writes", capabilities={"files"})
 async def edit_file(params: EditFile, ctx: Context) -> Outcome:
     """Replace a text that occurs exactly `count` times in a file."""
     await ctx.codebase.edit(params.path, params.old, params.new, count=params.count)
@@ -63,7 +64,7 @@ class Search(Params):
     limit: int = Field(default=1000, ge=1, le=100_000)
 
 
-@step("search", effects="reads")
+@step("search", effects="reads", capabilities={"files"})
 async def search(params: Search, ctx: Context) -> Outcome:
     """Find lines by a regular expression; the result holds `matches` and their `count`."""
     found = await ctx.codebase.search(params.pattern, glob=params.glob, limit=params.limit)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from otp_genesis.contracts.step import Context, Params, step
+from otp_genesis.contracts.step import Context, Params
+from otp_genesis.contracts.step_type import step
 from otp_genesis.model.outcome import Failed, Ok, Outcome, Suspended
 
 
@@ -17,7 +18,7 @@ class Gate(Params):
     on_reject: Literal["stop", "continue"] = "stop"
 
 
-@step("gate")
+@step("gate", capabilities={"approval"})
 async def gate(params: Gate, ctx: Context) -> Outcome:
     """Ask a person, and wait: the run is suspended until `genesis runs answer` answers.
 

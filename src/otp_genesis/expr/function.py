@@ -1,0 +1,35 @@
+"""Functions that expressions may call: data in, data out, and no way to reach the function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from jinja2.exceptions import SecurityError
+
+from otp_genesis.expr.environment import plain
+
+
+class Function:
+    """A plugin's function as an expression sees it.
+
+    It should give the same for the same data: conditions and templates are filled again when a run
+    is resumed.
+    """
+
+    __slots__ = ("_call", "name", "origin")
+
+    def __init__(self, name: str, call: Callable[..., Any], origin: str = "code"):
+        self.name, self._call, self.origin = name, call, origin
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """Call it with plain data; raise `SecurityError` where it fails or gives no data."""
+        given = [plain(argument) for argument in arguments]
+        keywords = {key: plain(argument) for key, argument in named.items()}
+        try:
+            return plain(self._call(*given, **keywords))
+        except SecurityError as error:
+            raise SecurityError(f"{self.name}(): {error.message}") from None
+        # It is a stranger's code; what it raises is told by its name.
+        except Exception as error:
+            raise SecurityError(f"{self.name}(): {type(error).__name__}: {error}") from None

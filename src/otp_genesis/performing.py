@@ -1,0 +1,266 @@
+"""One run in one process: its files opened, its models at hand, performed, its end told."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from otp_genesis.contracts.catalog import StepRegistry
+from otp_genesis.contracts.plugin import CONFIG, Quarantined
+from otp_genesis.contracts.provider import Models, Provider
+from otp_genesis.contracts.provider_registry import ProviderRegistry, Strategies
+from otp_genesis.contracts.store import Entry, Store
+from otp_genesis.engine.program import Program
+from otp_genesis.engine.report import finished, report
+from otp_genesis.engine.run import Listener, Run, inner_scope, run_program
+from otp_genesis.errors import GenesisError, StoreUnavailable, UsageError
+from otp_genesis.expr.scope import Scope
+from otp_genesis.extension.installing import Registries
+from otp_genesis.model.change import Revision
+from otp_genesis.model.event import (
+    Event,
+    Noted,
+    PluginChanged,
+    RegistryObserved,
+    RunFinished,
+    RunStarted,
+    Warned,
+)
+from otp_genesis.model.outcome import Failed, Ok, Suspended
+from otp_genesis.model.pipeline import Pipeline, StepSettings
+from otp_genesis.model.run import Mode, RunReport, RunRequest, fold
+from otp_genesis.opening import Opened, opened_files
+from otp_genesis.providers.gateway import Gateway, require_provider
+from otp_genesis.providers.scripted import ScriptedProvider
+from otp_genesis.settings import Settings, load_settings
+
+_END: dict[type, Literal["done", "failed", "waiting"]] = {
+    Ok: "done",
+    Failed: "failed",
+    Suspended: "waiting",
+}
+START = "@start"
+"""The journal's row for the files at the first start."""
+CLOCK_SLACK_S = 2.0
+
+Observer = Callable[[str, Event], None]
+
+
+class Performer:
+    """Performs runs with the registries of one runtime."""
+
+    registries: Registries
+
+    def __init__(
+        self,
+        settings: Settings,
+        steps: StepRegistry,
+        providers: ProviderRegistry,
+        listeners: Iterable[Listener],
+    ):
+        self.settings, self._steps, self._providers = settings, steps, providers
+        self.strategies = Strategies()
+        self.listeners = tuple(listeners)
+        self.observers: tuple[Observer, ...] = ()
+        self.quarantined: Callable[[], tuple[Quarantined, ...]] = tuple
+        self._going: dict[str, Run] = {}
+        self._told: set[asyncio.Task[None]] = set()
+        providers.register(_scripted(settings), origin="built-in")
+
+    async def watch_health(self) -> None:
+        """Ask the providers how they are, again and again, while runs are going."""
+
+    def close(self) -> None:
+        """Write out what the observers hold."""
+
+    def broadcast(self, event: Event) -> None:
+        """Tell an event of the runtime itself to every run that goes, or else to the observers."""
+        if not self._going:
+            for observer in self.observers:
+                observer("", event)
+        for run in self._going.values():
+            task = asyncio.get_running_loop().create_task(run.emit(event))
+            self._told.add(task)
+            task.add_done_callback(self._told.discard)
+
+    async def go(
+        self, store: Store, request: RunRequest, program: Program, *, resumed: bool
+    ) -> RunReport:
+        """Perform a run, or what is left of it, and return how it ended."""
+        began = time.time()
+        pipeline = program.pipeline
+        scope = initial_scope(program, request, self.settings)
+        needed = program.uses_codebase
+        async with opened_files(request, pipeline, scope, self.settings, needed=needed) as opened:
+            run = await self._prepared(store, request, opened)
+            await run.emit(RunStarted(at=began, resumed=resumed, pid=os.getpid()))
+            self._going[request.run_id] = run
+            try:
+                await self._tell_surroundings(run, program)
+                scope = replace(
+                    scope, revision=await started_from(run, opened, writes=program.writes)
+                )
+                outcome = await run_program(run, program, scope, request.name)
+                await self._tell_registries(run)
+            except GenesisError as error:
+                error.run_id = request.run_id
+                with suppress(StoreUnavailable):
+                    await run.emit(RunFinished(at=time.time(), status="failed", error=str(error)))
+                raise
+            finally:
+                del self._going[request.run_id]
+                if self._told:
+                    await asyncio.wait(self._told)
+            await run.emit(finished(outcome))
+            opened.end = _END[type(outcome)]
+        events = [event for _, event in await store.events(request.run_id)]
+        # What was finished is the report's own where the run came to no end of its own.
+        done = isinstance(outcome, Ok)
+        rows = {} if done else await store.journal(request.run_id)
+        return report(request, program, outcome, fold(events), began, rows)
+
+    async def _prepared(self, store: Store, request: RunRequest, opened: Opened) -> Run:
+        providers = self._providers_for(request.mode)
+        if request.provider is not None:
+            await require_provider(providers, request.provider)
+
+        def models(path: str, settings: StepSettings) -> Models:
+            return Gateway(providers, path, prepared.emit, request.provider)
+
+        state = fold(event for _, event in await store.events(request.run_id))
+        prepared = Run(
+            run_id=request.run_id,
+            store=store,
+            models=models,
+            ground=opened.ground,
+            facts=_Facts(
+                self.registries,
+                {
+                    **opened.facts,
+                    "settings": _settings_of(opened, self.settings),
+                    "request": request,
+                },
+            ),
+            journal=await store.journal(request.run_id),
+            answers=state.answers,
+            approve=request.approve,
+            output=Path(request.output) if request.output else None,
+            listeners=self.listeners,
+            observers=self.observers,
+        )
+        return prepared
+
+    def _providers_for(self, mode: Mode) -> Mapping[str, Provider]:
+        """Return who may be asked: in mock mode only those that answer from a script."""
+        everyone = {one.name: one.provider for one in self._providers}
+        if mode == "replay":
+            raise UsageError("--mode replay needs recorded answers, and there is no recorder yet")
+        if mode == "live":
+            return everyone
+        return {name: one for name, one in everyone.items() if isinstance(one, ScriptedProvider)}
+
+    async def _tell_surroundings(self, run: Run, program: Program) -> None:
+        now = time.time()
+        for plugin in self.quarantined():
+            status: Literal["quarantined"] = "quarantined"
+            await run.emit(
+                PluginChanged(at=now, name=plugin.name, status=status, reason=plugin.reason)
+            )
+        for warning in program.warnings:
+            place = f"{warning.file}:{warning.line}:{warning.column}"
+            event = Warned(at=now, path=place, code=warning.code, message=warning.message)
+            await run.emit(event)
+
+    async def _tell_registries(self, run: Run) -> None:
+        for registry in (self._steps, self._providers):
+            stats = registry.stats()
+            event = RegistryObserved(
+                at=time.time(),
+                registry=stats.kind,
+                size=stats.size,
+                generation=stats.generation,
+                lookups=stats.lookups,
+                failures=stats.failures,
+                quarantined=len(self.quarantined()),
+            )
+            await run.emit(event)
+
+
+class _Facts(Mapping[str, Any]):
+    """What steps find in `ctx.facts`; what plugins make is made when it is first asked for."""
+
+    def __init__(self, registries: Registries, given: dict[str, Any]):
+        self._registries = registries
+        self._known = {CONFIG: registries.configs, **given}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._known:
+            make = self._registries.services.get(name)
+            if make is None and name not in self._registries.extras:
+                raise KeyError(name)
+            self._known[name] = make() if make else self._registries.extra(name)
+        return self._known[name]
+
+    def __iter__(self) -> Any:
+        yield from {*self._known, *self._registries.services, *self._registries.extras}
+
+    def __len__(self) -> int:
+        return len({*self._known, *self._registries.services, *self._registries.extras})
+
+
+async def started_from(run: Run, opened: Opened, *, writes: bool) -> Revision | None:
+    """Return the files as they were when the run was first begun, keeping them the first time."""
+    if (entry := run.journal.get(START)) is not None and isinstance(entry.outcome, Ok):
+        return entry.outcome.revision
+    start = opened.start
+    if start is None and opened.codebase is not None and writes:
+        start = await opened.codebase.snapshot()
+    if start is not None:
+        event = Noted(at=run.clock(), path=START, message=f"the files are {start.tree[:12]}")
+        await run.store.record(run.run_id, START, Entry("start", Ok(revision=start)), event)
+    return start
+
+
+def initial_scope(program: Program, request: RunRequest, settings: Settings) -> Scope:
+    """Return what the first step of a run sees."""
+    pipeline: Pipeline = program.pipeline
+    facts = {
+        "run": {"id": request.run_id, "mode": request.mode, "started_at": request.started_at},
+        "env": {name: settings.environ.get(name) for name in pipeline.env},
+    }
+    outer = Scope(facts=facts, functions=program.functions)
+    return inner_scope(pipeline, outer, request.inputs)
+
+
+def _settings_of(opened: Opened, settings: Settings) -> Settings:
+    """Return the settings that hold in the project that is worked on."""
+    project = opened.facts.get("project")
+    return load_settings(Path(project), settings.environ) if project else settings
+
+
+def _scripted(settings: Settings) -> ScriptedProvider:
+    script = settings.sections.get("providers", {}).get("scripted", {}).get("file")
+    script = settings.environ.get("GENESIS_SCRIPT") or script
+    return ScriptedProvider.from_file(Path(script)) if script else ScriptedProvider()
+
+
+def alive(pid: int, since: float) -> bool:
+    """Whether the process is still there: another may have got its number after `since`."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    stat = Path(f"/proc/{pid}/stat")
+    if pid <= 0 or not stat.exists():
+        return pid > 0
+    ticks = int(stat.read_bytes().rpartition(b")")[2].split()[19])
+    booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    return booted + ticks / os.sysconf("SC_CLK_TCK") < since + CLOCK_SLACK_S

@@ -1,0 +1,109 @@
+"""A provider's limits, kept: calls at once, requests and tokens a minute."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
+from weakref import WeakKeyDictionary
+
+from aiolimiter import AsyncLimiter
+
+from otp_genesis.contracts.provider import NO_LIMITS, Limits
+
+_MINUTE_S = 60.0
+
+
+class Throttle:
+    """Lets calls through as the limits allow, first come, first served.
+
+    What waits and wakes belongs to one event loop; each loop that comes along gets its own, and
+    a new one begins with a full minute's allowance.
+    """
+
+    __slots__ = ("_gates", "limits")
+
+    def __init__(self, limits: Limits):
+        self.limits = limits
+        self._gates: WeakKeyDictionary[asyncio.AbstractEventLoop, _Gates] = WeakKeyDictionary()
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to keep."""
+        return self.limits == NO_LIMITS
+
+    @asynccontextmanager
+    async def slot(self, tokens: int) -> AsyncIterator[None]:
+        """Wait until a call of about so many tokens may be made; it lasts as long as the block."""
+        gates = self._of_this_loop()
+        async with gates.slots or nullcontext():
+            if gates.requests is not None:
+                await gates.requests.acquire()
+            if gates.tokens is not None:
+                await gates.tokens.take(tokens)
+            yield
+
+    def correct(self, estimated: int, used: int) -> None:
+        """Count what a call used, where its estimate was counted before."""
+        if (tokens := self._of_this_loop().tokens) is not None:
+            tokens.correct(used - estimated)
+
+    def _of_this_loop(self) -> _Gates:
+        loop = asyncio.get_running_loop()
+        gates = self._gates.get(loop)
+        if gates is None:
+            gates = self._gates[loop] = _Gates(self.limits)
+        return gates
+
+
+class _Gates:
+    """What keeps the limits in one event loop."""
+
+    __slots__ = ("requests", "slots", "tokens")
+
+    def __init__(self, limits: Limits):
+        at_once, requests = limits.concurrency, limits.requests_per_minute
+        self.slots = None if at_once is None else asyncio.Semaphore(at_once)
+        self.requests = None if requests is None else _limiter(requests)
+        tokens = limits.tokens_per_minute
+        self.tokens = None if tokens is None else _Tokens(tokens)
+
+
+def _limiter(a_minute: float) -> AsyncLimiter:
+    """Return what lets so many through a minute; less than one a minute is one in longer."""
+    whole = max(a_minute, 1.0)
+    return AsyncLimiter(whole, _MINUTE_S * whole / a_minute)
+
+
+class _Tokens:
+    """A leaky bucket, as `AsyncLimiter`, but what was put in can be corrected afterwards.
+
+    It is also served in line: `AsyncLimiter` wakes the smallest request first, and a long prompt
+    could wait behind short ones for ever.
+    """
+
+    __slots__ = ("_at", "_level", "_line", "_loop", "_size")
+
+    def __init__(self, a_minute: float):
+        self._size, self._level = a_minute, 0.0
+        self._loop = asyncio.get_running_loop()
+        self._at = self._loop.time()
+        self._line = asyncio.Lock()
+
+    async def take(self, amount: int) -> None:
+        # More than a minute's worth is let through once nothing is in the bucket; it then overflows
+        # and those behind wait the longer.
+        room = max(self._size - amount, 0.0)
+        async with self._line:
+            while (over := self._leaked() - room) > 1e-6:
+                await asyncio.sleep(over / self._size * _MINUTE_S)
+            self._level += amount
+
+    def correct(self, by: int) -> None:
+        self._level = max(self._leaked() + by, 0.0)
+
+    def _leaked(self) -> float:
+        now = self._loop.time()
+        self._level = max(self._level - (now - self._at) * self._size / _MINUTE_S, 0.0)
+        self._at = now
+        return self._level
