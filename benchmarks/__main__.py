@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import engine, refactor, startup
+from benchmarks import engine, refactor, selection, startup
 from benchmarks.table import Figure, printed
 
-ALL = {"engine": engine.figures, "startup": startup.figures, "refactor": refactor.figures}
+ALL = {
+    "engine": engine.figures,
+    "selection": selection.figures,
+    "startup": startup.figures,
+    "refactor": refactor.figures,
+}
 
 
 def main(names: list[str]) -> int:

@@ -19,7 +19,7 @@ from otp_genesis.model import event as events
 
 ROOT = Path(otp_genesis.__path__[0])
 FLOORS = (
-    {"errors"},
+    {"errors", "deferred"},
     {"model"},
     {"expr"},
     {"contracts"},

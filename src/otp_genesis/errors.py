@@ -178,8 +178,10 @@ class StoreUnavailable(EnvironmentLacks):
 class ProviderError(GenesisError):
     """A provider could not answer."""
 
-    def __init__(self, message: str, *, retryable: bool):
+    def __init__(self, message: str, *, retryable: bool, retry_after_s: float | None = None):
         self.retryable = retryable
+        self.retry_after_s = retry_after_s
+        """Asking again makes no sense before, where that is known."""
         super().__init__(message)
 
 

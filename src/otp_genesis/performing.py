@@ -9,16 +9,17 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from otp_genesis.contracts.catalog import StepRegistry
 from otp_genesis.contracts.plugin import CONFIG, Quarantined
 from otp_genesis.contracts.provider import Models, Provider
 from otp_genesis.contracts.provider_registry import ProviderRegistry, Strategies
 from otp_genesis.contracts.store import Entry, Store
+from otp_genesis.deferred import deferred
 from otp_genesis.engine.program import Program
 from otp_genesis.engine.report import finished, report
-from otp_genesis.engine.run import Listener, Run, inner_scope, run_program
+from otp_genesis.engine.run import Listener, Observer, Run, inner_scope, run_program
 from otp_genesis.errors import GenesisError, StoreUnavailable, UsageError
 from otp_genesis.expr.scope import Scope
 from otp_genesis.extension.installing import Registries
@@ -35,10 +36,15 @@ from otp_genesis.model.event import (
 from otp_genesis.model.outcome import Failed, Ok, Suspended
 from otp_genesis.model.pipeline import Pipeline, StepSettings
 from otp_genesis.model.run import Mode, RunReport, RunRequest, fold
-from otp_genesis.opening import Opened, opened_files
 from otp_genesis.providers.gateway import Gateway, require_provider
 from otp_genesis.providers.scripted import ScriptedProvider
 from otp_genesis.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from otp_genesis import opening, telemetry
+else:
+    telemetry = deferred("otp_genesis.telemetry")
+    opening = deferred("otp_genesis.opening")
 
 _END: dict[type, Literal["done", "failed", "waiting"]] = {
     Ok: "done",
@@ -48,8 +54,6 @@ _END: dict[type, Literal["done", "failed", "waiting"]] = {
 START = "@start"
 """The journal's row for the files at the first start."""
 CLOCK_SLACK_S = 2.0
-
-Observer = Callable[[str, Event], None]
 
 
 class Performer:
@@ -71,13 +75,24 @@ class Performer:
         self.quarantined: Callable[[], tuple[Quarantined, ...]] = tuple
         self._going: dict[str, Run] = {}
         self._told: set[asyncio.Task[None]] = set()
+        self.bring: Callable[[], None] = _nothing
+        self._telemetry: telemetry.Telemetry | None = None
         providers.register(_scripted(settings), origin="built-in")
 
     async def watch_health(self) -> None:
         """Ask the providers how they are, again and again, while runs are going."""
 
-    def close(self) -> None:
-        """Write out what the observers hold."""
+    async def open_telemetry(self) -> None:
+        """Switch on the logs, metrics and traces that the settings ask for, once."""
+        if self._telemetry is None:
+            wanted = self.settings.section("telemetry", telemetry.TelemetrySettings)
+            self._telemetry = telemetry.open_telemetry(wanted)
+            self.observers += self._telemetry.observers
+
+    async def close(self) -> None:
+        """Write out what logs, metrics and traces hold; it may take a few seconds."""
+        if self._telemetry is not None:
+            await asyncio.to_thread(self._telemetry.close)
 
     def broadcast(self, event: Event) -> None:
         """Tell an event of the runtime itself to every run that goes, or else to the observers."""
@@ -93,11 +108,14 @@ class Performer:
         self, store: Store, request: RunRequest, program: Program, *, resumed: bool
     ) -> RunReport:
         """Perform a run, or what is left of it, and return how it ended."""
+        await self.open_telemetry()
         began = time.time()
         pipeline = program.pipeline
         scope = initial_scope(program, request, self.settings)
         needed = program.uses_codebase
-        async with opened_files(request, pipeline, scope, self.settings, needed=needed) as opened:
+        async with opening.opened_files(
+            request, pipeline, scope, self.settings, needed=needed
+        ) as opened:
             run = await self._prepared(store, request, opened)
             await run.emit(RunStarted(at=began, resumed=resumed, pid=os.getpid()))
             self._going[request.run_id] = run
@@ -125,7 +143,7 @@ class Performer:
         rows = {} if done else await store.journal(request.run_id)
         return report(request, program, outcome, fold(events), began, rows)
 
-    async def _prepared(self, store: Store, request: RunRequest, opened: Opened) -> Run:
+    async def _prepared(self, store: Store, request: RunRequest, opened: opening.Opened) -> Run:
         providers = self._providers_for(request.mode)
         if request.provider is not None:
             await require_provider(providers, request.provider)
@@ -141,6 +159,7 @@ class Performer:
             ground=opened.ground,
             facts=_Facts(
                 self.registries,
+                self.bring,
                 {
                     **opened.facts,
                     "settings": _settings_of(opened, self.settings),
@@ -195,12 +214,13 @@ class Performer:
 class _Facts(Mapping[str, Any]):
     """What steps find in `ctx.facts`; what plugins make is made when it is first asked for."""
 
-    def __init__(self, registries: Registries, given: dict[str, Any]):
-        self._registries = registries
+    def __init__(self, registries: Registries, bring: Callable[[], None], given: dict[str, Any]):
+        self._registries, self._bring = registries, bring
         self._known = {CONFIG: registries.configs, **given}
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._known:
+            self._bring()
             make = self._registries.services.get(name)
             if make is None and name not in self._registries.extras:
                 raise KeyError(name)
@@ -214,7 +234,11 @@ class _Facts(Mapping[str, Any]):
         return len({*self._known, *self._registries.services, *self._registries.extras})
 
 
-async def started_from(run: Run, opened: Opened, *, writes: bool) -> Revision | None:
+def _nothing() -> None:
+    """Bring nothing: there are no plugins."""
+
+
+async def started_from(run: Run, opened: opening.Opened, *, writes: bool) -> Revision | None:
     """Return the files as they were when the run was first begun, keeping them the first time."""
     if (entry := run.journal.get(START)) is not None and isinstance(entry.outcome, Ok):
         return entry.outcome.revision
@@ -238,7 +262,7 @@ def initial_scope(program: Program, request: RunRequest, settings: Settings) -> 
     return inner_scope(pipeline, outer, request.inputs)
 
 
-def _settings_of(opened: Opened, settings: Settings) -> Settings:
+def _settings_of(opened: opening.Opened, settings: Settings) -> Settings:
     """Return the settings that hold in the project that is worked on."""
     project = opened.facts.get("project")
     return load_settings(Path(project), settings.environ) if project else settings

@@ -9,9 +9,10 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from otp_genesis import __version__
 from otp_genesis.background import Background
@@ -22,8 +23,8 @@ from otp_genesis.contracts.plugin import Plugin, Quarantined
 from otp_genesis.contracts.provider_registry import ProviderRegistry
 from otp_genesis.contracts.step_type import StepType
 from otp_genesis.contracts.store import Store
+from otp_genesis.deferred import deferred
 from otp_genesis.durable.memory import MemoryStore
-from otp_genesis.durable.sqlite import SqliteStore
 from otp_genesis.engine.check import check
 from otp_genesis.engine.output import as_data
 from otp_genesis.engine.program import Program
@@ -36,11 +37,17 @@ from otp_genesis.model.event import Answered, Event, PluginChanged, RunStarted, 
 from otp_genesis.model.load import load_pipeline
 from otp_genesis.model.pipeline import Pipeline
 from otp_genesis.model.run import Mode, RunReport, RunRequest, RunState, fold
-from otp_genesis.opening import forget_files
 from otp_genesis.performing import Performer, alive
 from otp_genesis.settings import Settings, load_settings
 from otp_genesis.steps import built_in
 from otp_genesis.steps.document import document_type
+
+if TYPE_CHECKING:
+    from otp_genesis import opening
+    from otp_genesis.durable import sqlite
+else:
+    opening = deferred("otp_genesis.opening")
+    sqlite = deferred("otp_genesis.durable.sqlite")
 
 PACKAGED = "package:"
 
@@ -85,6 +92,7 @@ class Runtime:
         tables = self.settings.plugins
         self.plugins = Plugins(registries, tables, version=__version__, discover=discover)
         self.plugins.tell = self._changed
+        self._performer.bring = partial(self.plugins.bring, None)
         self._performer.quarantined = lambda: self.quarantined
         self.plugins.give(plugins)
         self.plugins.give_files((*tables.paths, *map(Path, plugin_files)))
@@ -100,7 +108,7 @@ class Runtime:
     def store(self) -> Store:
         """Where runs are kept; opened when first asked for."""
         if self._store is None:
-            self._store = SqliteStore(self.settings.home / "runs.sqlite")
+            self._store = sqlite.SqliteStore(self.settings.home / "runs.sqlite")
         return self._store
 
     @property
@@ -112,6 +120,11 @@ class Runtime:
     def services(self) -> Mapping[str, Callable[[], Any]]:
         """What plugins bring for steps to find in `ctx.facts`."""
         return self._performer.registries.services
+
+    def extra(self, place: str) -> tuple[Any, ...]:
+        """Return what plugins brought to a place, such as `rules`; all of them are loaded."""
+        self.plugins.bring(None)
+        return self._performer.registries.extra(place)
 
     # Starting and stopping
 
@@ -156,7 +169,7 @@ class Runtime:
 
     async def close(self) -> None:
         """Let go of the store, and write out what logs, metrics and traces hold."""
-        self._performer.close()
+        await self._performer.close()
         if self._store is not None:
             await self._store.close()
 
@@ -296,7 +309,7 @@ class Runtime:
         Return false, and remove nothing, where the run's folder holds the only copy of its work.
         """
         request = await self.store.request(run_id)
-        if not await forget_files(request, self.settings):
+        if not await opening.forget_files(request, self.settings):
             return False
         await self.store.forget(run_id)
         return True

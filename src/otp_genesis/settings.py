@@ -7,16 +7,21 @@ model, so that a misspelt key is an error wherever it stands.
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
+from otp_genesis.deferred import deferred
 from otp_genesis.errors import UsageError, did_you_mean
 from otp_genesis.model.frozen import Frozen
+
+if TYPE_CHECKING:
+    import tomllib
+else:
+    tomllib = deferred("tomllib")
 
 FILE = "genesis.toml"
 SECTIONS = ("verify", "providers", "plugins", "run", "scan", "telemetry")

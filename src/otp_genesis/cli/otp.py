@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from otp_genesis.cli import refactor
+from otp_genesis.cli.opened import PLUGINS
+from otp_genesis.cli.rules_in_use import rules_in_use
 
 if TYPE_CHECKING:
     from otp_genesis.otp.project import Project
@@ -39,33 +41,35 @@ def scan(
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes that read files.")] = 1,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Read every file anew.")] = False,
+    plugins: PLUGINS = None,
 ) -> None:
     """Find OTP flaws; needs no Elixir and changes nothing."""
     import time
 
     from otp_genesis.otp.project import Project
     from otp_genesis.otp.rule import SEVERITIES
-    from otp_genesis.otp.rules import all_rules
     from otp_genesis.otp.scan import scan as scan_project
 
     began = time.perf_counter()
-    chosen = rule_names(only, all_rules())
+    known = rules_in_use(plugins)
+    chosen = rule_names(only, known)
     project = Project.read(path, jobs)
-    report = scan_project(project, all_rules(), chosen)
+    report = scan_project(project, known, chosen)
     report = report.model_copy(update={"elapsed_s": round(time.perf_counter() - began, 4)})
     if changed_since is not None:
         changed = changed_files(path, changed_since)
         kept = tuple(one for one in report.findings if one.file in changed)
         report = report.model_copy(update={"findings": kept})
-    print(_printed(output, report, project, path.resolve().name))
+    print(_printed(output, report, project, path.resolve().name, known))
     grave = SEVERITIES[: SEVERITIES.index(fail_on) + 1] if fail_on else ()
     if any(finding.severity in grave for finding in report.findings):
         raise typer.Exit(1)
 
 
-def _printed(output: str, report: Report, project: Project, name: str) -> str:
+def _printed(
+    output: str, report: Report, project: Project, name: str, known: tuple[Rule, ...]
+) -> str:
     from otp_genesis.cli.otp_render import scan_text
-    from otp_genesis.otp.rules import all_rules
     from otp_genesis.otp.sarif import sarif
     from otp_genesis.otp.scan_html import scan_page
 
@@ -73,7 +77,7 @@ def _printed(output: str, report: Report, project: Project, name: str) -> str:
         case "json":
             return report.model_dump_json(indent=2)
         case "sarif":
-            return sarif(report, all_rules())
+            return sarif(report, known)
         case "html":
             return scan_page(report, project, name)
     return scan_text(report, project, colour=sys.stdout.isatty())
@@ -81,15 +85,15 @@ def _printed(output: str, report: Report, project: Project, name: str) -> str:
 
 @app.command()
 def rules(
+    plugins: PLUGINS = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """List the rules."""
-    from otp_genesis.otp.rules import all_rules
-
+    known = rules_in_use(plugins)
     if as_json:
-        print(json.dumps([_rule(rule) for rule in all_rules()], indent=2))
+        print(json.dumps([_rule(rule) for rule in known], indent=2))
         return
-    for rule in all_rules():
+    for rule in known:
         repair = {"safe": "by rule", "unsafe": "by rule", "model": "model", "none": "person"}
         print(
             f"{rule.code}  {rule.name:<32} {rule.severity:<9} stage {rule.stage}"
@@ -98,17 +102,19 @@ def rules(
 
 
 @app.command()
-def explain(rule: Annotated[str, typer.Argument(help="A rule's code or name.")]) -> None:
+def explain(
+    rule: Annotated[str, typer.Argument(help="A rule's code or name.")], plugins: PLUGINS = None
+) -> None:
     """Show a rule's page: why it is bad, what to use instead, examples."""
     from otp_genesis.cli.otp_render import rule_page
     from otp_genesis.errors import UnknownName
-    from otp_genesis.otp.rules import all_rules
 
-    for one in all_rules():
+    known = rules_in_use(plugins)
+    for one in known:
         if rule.upper() == one.code or rule == one.name:
             print(rule_page(one))
             return
-    raise UnknownName("rule", rule, [name for one in all_rules() for name in (one.code, one.name)])
+    raise UnknownName("rule", rule, [name for one in known for name in (one.code, one.name)])
 
 
 def rule_names(only: str | None, known: tuple[Rule, ...]) -> list[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from otp_genesis.cli.rules_in_use import rules_in_use
 from otp_genesis.errors import EnvironmentLacks, UsageError
 
 if TYPE_CHECKING:
@@ -52,11 +53,10 @@ def _planned(
     from otp_genesis.cli.otp import rule_names
     from otp_genesis.cli.run import carried_out
     from otp_genesis.otp.plugin import PLAN
-    from otp_genesis.otp.rules import all_rules
     from otp_genesis.runtime import new_run_id
 
     run_id = new_run_id()
-    inputs = {"goal": goal, "only": rule_names(only, all_rules())}
+    inputs = {"goal": goal, "only": rule_names(only, rules_in_use())}
 
     async def work(runtime: Runtime) -> RunReport:
         return await runtime.run(
@@ -107,14 +107,13 @@ def refactor(
     from otp_genesis.cli.run import carried_out
     from otp_genesis.errors import NotAProject
     from otp_genesis.otp.plugin import MASTER
-    from otp_genesis.otp.rules import all_rules
     from otp_genesis.otp.verify_settings import VerifySettings
     from otp_genesis.runtime import new_run_id
     from otp_genesis.settings import load_settings
 
     if not (path / "mix.exs").is_file():
         raise NotAProject(str(path), "there is no mix.exs" if path.is_dir() else "no such folder")
-    chosen = rule_names(only, all_rules())
+    chosen = rule_names(only, rules_in_use())
     if dry_run:
         return _dry_run(path, goal, only, max_items, as_json)
     identity = run_id or new_run_id()

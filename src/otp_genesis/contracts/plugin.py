@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from otp_genesis.contracts.catalog import StepRegistry
 from otp_genesis.contracts.entry import Deprecation, Lazy, Named
 from otp_genesis.contracts.provider import Provider, RegisteredProvider
 from otp_genesis.contracts.provider_registry import ProviderRegistry, Strategy
 from otp_genesis.contracts.step_type import StepType
+from otp_genesis.deferred import deferred
 from otp_genesis.model.frozen import Frozen
+
+if TYPE_CHECKING:
+    from importlib import metadata
+else:
+    metadata = deferred("importlib.metadata")
 
 ENTRY_POINT_GROUP = "otp_genesis.plugins"
 RULES = "rules"
@@ -97,9 +102,11 @@ class Quarantined:
     reason: str
 
 
-def installed(group: str = ENTRY_POINT_GROUP) -> tuple[EntryPoint, ...]:
+def installed(group: str = ENTRY_POINT_GROUP) -> tuple[metadata.EntryPoint, ...]:
     """Return the entry points of the installed plugins, sorted by name; import nothing."""
-    return tuple(sorted(entry_points(group=group), key=lambda entry: (entry.name, entry.value)))
+    return tuple(
+        sorted(metadata.entry_points(group=group), key=lambda entry: (entry.name, entry.value))
+    )
 
 
 def lazy(name: str, reference: str, *, origin: str = "code") -> Lazy[Any]:

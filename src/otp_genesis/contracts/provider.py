@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from otp_genesis.model.frozen import Frozen
 from otp_genesis.model.outcome import Usage
@@ -92,8 +92,6 @@ class ModelFacts(Frozen):
 
 class Limits(Frozen):
     """How much a provider may be asked at once and in a minute; nothing means no limit."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
 
     concurrency: int | None = Field(default=None, ge=1)
     """Calls at once."""

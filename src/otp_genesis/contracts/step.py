@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar, get_args, get_origin
 
-from pydantic import ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
@@ -79,7 +79,9 @@ class Condition(_Deferred):
 class Params(Frozen):
     """Base of every step type's parameters. The docstring below a field is its help text."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
+
+# For those derived from it. Said in the class, it would read this file's source at every start.
+Params.model_config["use_attribute_docstrings"] = True
 
 
 class Context(Protocol):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from jsonschema import Draft202012Validator, SchemaError
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
@@ -18,6 +17,7 @@ from otp_genesis.engine.validating import judged
 from otp_genesis.errors import ExpressionError, did_you_mean
 from otp_genesis.expr.template import Condition, Names, compile_condition, has_template
 from otp_genesis.model.document import Path
+from otp_genesis.model.json_schema import schema_problem
 from otp_genesis.model.load import model_complaints
 from otp_genesis.model.pipeline import Step, StepSettings
 
@@ -71,12 +71,9 @@ class Binder:
         return settings
 
     def _check_schema(self, schema: dict[str, Any]) -> None:
-        try:
-            Draft202012Validator.check_schema(schema)
-        except SchemaError as error:
-            at = (*self.step.at, "output_schema", *error.absolute_path)
-            message = f"not a JSON Schema: {error.message}"
-            self.checker.complaints.append(self.document.error(at, "schema", message))
+        if problem := schema_problem(schema):
+            message, place = problem
+            self._complain((*self.step.at, "output_schema", *place), "schema", message)
 
     def _gate(self) -> Condition | bool | None:
         if "condition" not in self.step.keys or self.kind.owns("condition"):

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.version import InvalidVersion, Version
-
+from otp_genesis.deferred import deferred
 from otp_genesis.errors import did_you_mean
 from otp_genesis.model.diagnostic import Diagnostic
 from otp_genesis.model.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from packaging import requirements as packages
+    from packaging import version as versions_of
+else:
+    packages = deferred("packaging.requirements")
+    versions_of = deferred("packaging.version")
 
 
 def requirement_complaints(
@@ -30,14 +36,14 @@ def requirement_complaints(
 
 def _problem(text: str, versions: Mapping[str, str]) -> str | None:
     try:
-        needed = Requirement(text)
-    except InvalidRequirement:
+        needed = packages.Requirement(text)
+    except packages.InvalidRequirement:
         return f"{text!r} is no requirement; write 'otp-genesis>=0.1' or 'PLUGIN>=VERSION'"
     there = versions.get(needed.name)
     if there is None:
         return f"there is no plugin {needed.name!r}{did_you_mean(needed.name, versions)}"
     try:
-        fits = needed.specifier.contains(Version(there), prereleases=True)
-    except InvalidVersion:
+        fits = needed.specifier.contains(versions_of.Version(there), prereleases=True)
+    except versions_of.InvalidVersion:
         fits = not needed.specifier
     return None if fits else f"the document needs {needed}, and there is {there}"

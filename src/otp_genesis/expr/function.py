@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2.exceptions import SecurityError
+from otp_genesis.deferred import deferred
 
-from otp_genesis.expr.environment import plain
+if TYPE_CHECKING:
+    from jinja2 import exceptions
+
+    from otp_genesis.expr import environment as sandbox
+else:
+    exceptions = deferred("jinja2.exceptions")
+    sandbox = deferred("otp_genesis.expr.environment")
 
 
 class Function:
@@ -24,12 +30,14 @@ class Function:
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         """Call it with plain data; raise `SecurityError` where it fails or gives no data."""
-        given = [plain(argument) for argument in arguments]
-        keywords = {key: plain(argument) for key, argument in named.items()}
+        given = [sandbox.plain(argument) for argument in arguments]
+        keywords = {key: sandbox.plain(argument) for key, argument in named.items()}
         try:
-            return plain(self._call(*given, **keywords))
-        except SecurityError as error:
-            raise SecurityError(f"{self.name}(): {error.message}") from None
+            return sandbox.plain(self._call(*given, **keywords))
+        except exceptions.SecurityError as error:
+            raise exceptions.SecurityError(f"{self.name}(): {error.message}") from None
         # It is a stranger's code; what it raises is told by its name.
         except Exception as error:
-            raise SecurityError(f"{self.name}(): {type(error).__name__}: {error}") from None
+            raise exceptions.SecurityError(
+                f"{self.name}(): {type(error).__name__}: {error}"
+            ) from None

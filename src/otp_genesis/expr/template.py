@@ -9,21 +9,27 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import TemplateError, nodes
-from jinja2.environment import Template as JinjaTemplate
-from jinja2.exceptions import SecurityError, TemplateSyntaxError, UndefinedError
-from jinja2.runtime import Undefined
-
+from otp_genesis.deferred import deferred
 from otp_genesis.errors import ExpressionError
-from otp_genesis.expr.environment import MAX_TEXT, BoundedContext, Sandbox, plain
+
+if TYPE_CHECKING:
+    from jinja2 import environment as jinja
+    from jinja2 import exceptions, nodes, runtime
+
+    from otp_genesis.expr import environment as sandbox
+else:
+    exceptions = deferred("jinja2.exceptions")
+    jinja = deferred("jinja2.environment")
+    nodes = deferred("jinja2.nodes")
+    runtime = deferred("jinja2.runtime")
+    sandbox = deferred("otp_genesis.expr.environment")
 
 MAX_SOURCE = 1_000_000
 MAX_EXPRESSION = 20_000
 
-_SANDBOX = Sandbox()
 _WHOLE = re.compile(r"\s*\{\{((?:(?!\}\}|\{\{|\{%).)*)\}\}\s*", re.DOTALL)
 _RESULT = "result"
 
@@ -61,6 +67,11 @@ class Condition:
     holds: Callable[[Names], bool]
 
 
+@cache
+def _sandbox() -> sandbox.Sandbox:
+    return sandbox.Sandbox()
+
+
 def has_template(value: Any) -> bool:
     """Whether a template stands anywhere in `value`."""
     match value:
@@ -82,20 +93,22 @@ def compile_template(source: str) -> Template:
     if len(source) > MAX_SOURCE:
         raise ExpressionError(source, f"a template may have {MAX_SOURCE} characters at most")
     with _Guard(source):
-        tree = _SANDBOX.parse_bounded(source)
+        tree = _sandbox().parse_bounded(source)
         references = tuple(_references(tree))
         template = _template(tree)
 
     def fill(names: Names) -> str:
         with _Guard(source):
-            context = BoundedContext(_SANDBOX, names, None, {})  # type: ignore[arg-type]
+            context = sandbox.BoundedContext(_sandbox(), names, None, {})  # type: ignore[arg-type]
             parts: list[str] = []
             size = 0
             for part in template.root_render_func(context):
                 parts.append(part)
                 size += len(part)
-                if size > MAX_TEXT:
-                    raise SecurityError(f"the text would have more than {MAX_TEXT} characters")
+                if size > sandbox.MAX_TEXT:
+                    raise exceptions.SecurityError(
+                        f"the text would have more than {sandbox.MAX_TEXT} characters"
+                    )
             return "".join(parts)
 
     return Template(source, references, fill)
@@ -151,10 +164,10 @@ def _expression(text: str, source: str) -> Template:
     if not text.strip():
         raise ExpressionError(source, "an expression is missing")
     with _Guard(source):
-        tree = _SANDBOX.parse_bounded("{{" + text + "}}")
+        tree = _sandbox().parse_bounded("{{" + text + "}}")
         output = tree.body[0] if len(tree.body) == 1 else None
         if not isinstance(output, nodes.Output) or len(output.nodes) != 1:
-            raise SecurityError("this is not one expression")
+            raise exceptions.SecurityError("this is not one expression")
         value = output.nodes[0]
         references = tuple(_references(tree))
         # What only looks something up gives data that is there already.
@@ -165,15 +178,15 @@ def _expression(text: str, source: str) -> Template:
 
     def evaluate(names: Names) -> Any:
         with _Guard(source):
-            context = BoundedContext(_SANDBOX, names, None, {})  # type: ignore[arg-type]
+            context = sandbox.BoundedContext(_sandbox(), names, None, {})  # type: ignore[arg-type]
             for _ in template.root_render_func(context):
                 pass
             result = context.vars[_RESULT]
-            if isinstance(result, Undefined):
+            if isinstance(result, runtime.Undefined):
                 result._fail_with_undefined_error()
             if direct and not callable(result):
                 return result
-            return plain(result)
+            return sandbox.plain(result)
 
     return Template(source, references, evaluate)
 
@@ -184,10 +197,10 @@ def _looks_up(node: nodes.Node) -> bool:
     return isinstance(node, nodes.Name) and node.name != "self"
 
 
-def _template(tree: nodes.Template) -> JinjaTemplate:
-    tree.set_environment(_SANDBOX)
-    code = _SANDBOX.compile(tree, "<template>", "<template>")
-    return JinjaTemplate.from_code(_SANDBOX, code, {}, None)
+def _template(tree: nodes.Template) -> jinja.Template:
+    tree.set_environment(_sandbox())
+    code = _sandbox().compile(tree, "<template>", "<template>")
+    return jinja.Template.from_code(_sandbox(), code, {}, None)
 
 
 def _references(tree: nodes.Template) -> Iterator[Reference]:
@@ -238,10 +251,12 @@ class _Guard:
             raise ExpressionError(self.source, "too deeply nested") from None
         if isinstance(error, MemoryError):
             raise ExpressionError(self.source, "takes too much memory") from None
-        if isinstance(error, TemplateSyntaxError):
+        if isinstance(error, exceptions.TemplateSyntaxError):
             line = max(0, error.lineno - 1)
             raise ExpressionError(self.source, error.message or "wrong", line=line) from None
-        if isinstance(error, UndefinedError | SecurityError | TemplateError):
+        if isinstance(
+            error, exceptions.UndefinedError | exceptions.SecurityError | exceptions.TemplateError
+        ):
             message = error.message or str(error)
             raise ExpressionError(self.source, message) from None
         if isinstance(error, Exception):

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from packaging.requirements import Requirement
 from pydantic import ValidationError
 
 from otp_genesis.contracts.naming import NAME
 from otp_genesis.contracts.plugin import Host, Plugin, Quarantined, installed
+from otp_genesis.deferred import deferred
 from otp_genesis.errors import GenesisError, PluginError, UsageError, did_you_mean
 from otp_genesis.extension.files import plugin_from_file
 from otp_genesis.extension.installing import Registries, added
@@ -30,6 +30,11 @@ from otp_genesis.extension.record import (
     source_of,
 )
 from otp_genesis.settings import PluginTables
+
+if TYPE_CHECKING:
+    from packaging import requirements as packages
+else:
+    packages = deferred("packaging.requirements")
 
 log = logging.getLogger(__name__)
 
@@ -302,7 +307,7 @@ class Plugins:
         def visit(record: Record) -> None:
             assert record.plugin is not None
             for text in record.plugin.depends:
-                other = by_name.get(Requirement(text).name)
+                other = by_name.get(packages.Requirement(text).name)
                 if other is not None and other.name not in ordered:
                     visit(other)
             ordered.setdefault(record.plugin.name, record)
@@ -314,7 +319,7 @@ class Plugins:
     def _not_started(self, plugin: Plugin) -> str | None:
         by_name = {record.name: record for record in self.records.values()}
         for text in plugin.depends:
-            name = Requirement(text).name
+            name = packages.Requirement(text).name
             if by_name[name].status != "started":
                 return name
         return None

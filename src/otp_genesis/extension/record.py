@@ -5,14 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint
-from typing import Any, Literal
-
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.version import InvalidVersion, Version
+from typing import TYPE_CHECKING, Any, Literal
 
 from otp_genesis.contracts.plugin import Host, Plugin
+from otp_genesis.deferred import deferred
 from otp_genesis.errors import PluginError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+    from packaging import requirements as packages
+    from packaging import version as versions_of
+else:
+    packages = deferred("packaging.requirements")
+    versions_of = deferred("packaging.version")
 
 HOOK_LIMIT_S = 30.0
 
@@ -114,18 +120,18 @@ def source_of(entry: EntryPoint) -> str:
     return f"{entry.value}{made}"
 
 
-def requirement(plugin: Plugin, text: str) -> Requirement:
+def requirement(plugin: Plugin, text: str) -> packages.Requirement:
     """Return a plugin's requirement; raise `PluginError` where it is none."""
     try:
-        return Requirement(text)
-    except InvalidRequirement as error:
+        return packages.Requirement(text)
+    except packages.InvalidRequirement as error:
         message = f"{text!r} is no requirement such as 'acme>=1.2': {error}"
         raise PluginError(plugin.name, message.splitlines()[0]) from None
 
 
-def satisfied(needed: Requirement, version: str) -> bool:
+def satisfied(needed: packages.Requirement, version: str) -> bool:
     """Whether a version is one that is needed; an odd version fits only what asks for none."""
     try:
-        return needed.specifier.contains(Version(version), prereleases=True)
-    except InvalidVersion:
+        return needed.specifier.contains(versions_of.Version(version), prereleases=True)
+    except versions_of.InvalidVersion:
         return not needed.specifier

@@ -11,12 +11,17 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
 
-import yaml
-
+from otp_genesis.deferred import deferred
 from otp_genesis.errors import InvalidDocument
 from otp_genesis.model.diagnostic import Diagnostic
+
+if TYPE_CHECKING:
+    import yaml
+else:
+    yaml = deferred("yaml")
 
 Path = tuple[str | int, ...]
 """Where a value stands in a document: keys and indexes from the root."""
@@ -44,10 +49,14 @@ _STRING_TAG = "tag:yaml.org,2002:str"
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null")}
 
 
-class _Loader(yaml.CSafeLoader):
-    """Composes nodes; deciding what a plain scalar means is ours."""
+@cache
+def _loader() -> type[yaml.CSafeLoader]:
+    """Return what composes nodes; deciding what a plain scalar means is ours."""
 
-    yaml_implicit_resolvers: dict[str, Any] = {}
+    class Loader(yaml.CSafeLoader):
+        yaml_implicit_resolvers: dict[str, Any] = {}
+
+    return Loader
 
 
 @dataclass(frozen=True)
@@ -139,7 +148,7 @@ def _composed(bare: Document) -> yaml.Node | None:
     brackets = text.count("[") + text.count("{")
     if brackets > 2000 or _MAYBE_DEEP.search(text):
         _refuse_depth(bare)
-    loader = _Loader(text)
+    loader = _loader()(text)
     try:
         return loader.get_single_node()
     finally:
@@ -148,7 +157,7 @@ def _composed(bare: Document) -> yaml.Node | None:
 
 def _refuse_depth(bare: Document) -> None:
     """Raise where composing, which recurses in C, would overrun the stack; events do not."""
-    loader = _Loader(bare.text)
+    loader = _loader()(bare.text)
     depth = 0
     try:
         while loader.check_event():

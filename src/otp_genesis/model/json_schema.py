@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jsonschema import Draft202012Validator
+from otp_genesis.deferred import deferred
+
+if TYPE_CHECKING:
+    import jsonschema
+else:
+    jsonschema = deferred("jsonschema")
 
 
 def misfits(data: Any, schema: dict[str, Any]) -> list[str]:
@@ -17,5 +23,14 @@ def misfits(data: Any, schema: dict[str, Any]) -> list[str]:
 
 
 @lru_cache(maxsize=256)
-def _validator(schema: str) -> Draft202012Validator:
-    return Draft202012Validator(json.loads(schema))
+def _validator(schema: str) -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(json.loads(schema))
+
+
+def schema_problem(schema: dict[str, Any]) -> tuple[str, Sequence[str | int]] | None:
+    """Return why `schema` is no JSON Schema and where, or nothing where it is one."""
+    try:
+        jsonschema.Draft202012Validator.check_schema(schema)
+    except jsonschema.SchemaError as error:
+        return f"not a JSON Schema: {error.message}", tuple(error.absolute_path)
+    return None

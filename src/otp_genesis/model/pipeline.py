@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from otp_genesis.errors import did_you_mean
 from otp_genesis.model.diagnostic import Diagnostic
@@ -77,24 +77,32 @@ class Input(Frozen):
 class StepSettings(Frozen):
     """The keys that every step may have beside those of its type."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-    description: str | None = None
-    """For readers."""
-    condition: Any = None
-    """The step runs only where this holds; an expression."""
-    timeout_s: float | None = Field(default=None, gt=0)
-    """Seconds that one attempt may take."""
-    attempts: int = Field(default=1, ge=1, le=100)
-    """How often a failure that another try may mend is tried in all."""
-    on_error: Literal["stop", "continue"] = "stop"
-    """Whether a failure ends the run; with `continue` the result holds `success` and `error`."""
-    output_schema: dict[str, Any] | None = None
-    """JSON Schema 2020-12 that the output must satisfy."""
-    output_to_file: str | None = None
-    """Where the output is written, relative to the output folder."""
-    provider_strategy: str | None = None
-    """How the providers are put in order that its model calls go to."""
+    description: str | None = Field(default=None, description="For readers.")
+    condition: Any = Field(
+        default=None, description="The step runs only where this holds; an expression."
+    )
+    timeout_s: float | None = Field(
+        default=None, gt=0, description="Seconds that one attempt may take."
+    )
+    attempts: int = Field(
+        default=1, ge=1, le=100,
+        description="How often a failure that another try may mend is tried in all.",
+    )  # fmt: skip
+    on_error: Literal["stop", "continue"] = Field(
+        default="stop",
+        description="Whether a failure ends the run; with `continue` the result holds `success` "
+        "and `error`.",
+    )
+    output_schema: dict[str, Any] | None = Field(
+        default=None, description="JSON Schema 2020-12 that the output must satisfy."
+    )
+    output_to_file: str | None = Field(
+        default=None, description="Where the output is written, relative to the output folder."
+    )
+    provider_strategy: str | None = Field(
+        default=None,
+        description="How the providers are put in order that its model calls go to.",
+    )
 
 
 COMMON_KEYS = ("name", "type", *StepSettings.model_fields)

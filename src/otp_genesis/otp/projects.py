@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from otp_genesis.contracts.plugin import RULES
 from otp_genesis.contracts.step import Context
+from otp_genesis.errors import UsageError
 from otp_genesis.otp.project import Project, project_paths
 from otp_genesis.otp.rule import Finding, Rule
 from otp_genesis.otp.scan import Report, scan
@@ -57,7 +59,16 @@ def current_project(ctx: Context) -> Project:
 
 def rules_of(ctx: Context) -> tuple[Rule, ...]:
     """Return the rules that plugins brought, ours among them."""
-    return tuple(ctx.facts.get(RULES, ()))
+    return checked_rules(ctx.facts.get(RULES, ()))
+
+
+def checked_rules(given: Iterable[Any]) -> tuple[Rule, ...]:
+    """Return the rules by code; raise `UsageError` for what a plugin calls a rule and is none."""
+    rules = tuple(given)
+    for rule in rules:
+        if not isinstance(rule, Rule):
+            raise UsageError(f"{rule!r} is no rule; derive it from otp_genesis.otp.rule.Rule")
+    return tuple(sorted(rules, key=lambda rule: rule.code))
 
 
 def rule_named(ctx: Context, code: str) -> Rule:

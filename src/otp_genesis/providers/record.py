@@ -8,12 +8,17 @@ from typing import Literal
 from otp_genesis.contracts.provider import Health, RegisteredProvider
 from otp_genesis.contracts.provider_registry import Candidate
 from otp_genesis.model.event import ProviderHealth
-from otp_genesis.providers.circuit import Circuit, CircuitPolicy
+from otp_genesis.providers.circuit import Circuit, CircuitPolicy, CircuitState
 from otp_genesis.providers.throttle import Throttle
 
 LATENCY_HALF_LIFE = 5
 """After so many calls the latencies before them make up half of the moving average."""
 _NEWEST = 1 - 0.5 ** (1 / LATENCY_HALF_LIFE)
+
+
+def shortened(reason: str, limit: int = 200) -> str:
+    """Return a reason that can be told with every call: models and vendors can be wordy."""
+    return reason if len(reason) <= limit else f"{reason[: limit - 1]}…"
 
 
 class Changes:
@@ -48,7 +53,6 @@ class Record:
         "late",
         "latency_s",
         "name",
-        "seen",
         "throttle",
         "turns",
         "warning",
@@ -66,7 +70,8 @@ class Record:
         self.in_flight = 0
         """Calls under way, those that wait for a limit among them."""
         self.calls = self.failures = 0
-        self.turns = 0.0
+        """Calls that were made, and those that ended in an error, whosever fault it was."""
+        self.turns = 0
         """Its calls as strategies see them: counted on from the others' where it came late."""
         self.late = True
         """Whether it has yet to be brought level with the others: it is new, or was away."""
@@ -77,8 +82,7 @@ class Record:
 
     def _count(self) -> None:
         """Keep what strategies see up to date."""
-        self.seen = (self.entry, self.latency_s, self.in_flight, int(self.turns))
-        self.candidate = Candidate(*self.seen)
+        self.candidate = Candidate(self.entry, self.latency_s, self.in_flight, self.turns)
 
     def _turn(self, circuit: Circuit) -> Circuit:
         """Take on the circuit, and return the one before."""
@@ -86,6 +90,11 @@ class Record:
         if before.period != circuit.period or before.trials != circuit.trials:
             self._changes.count += 1
         return before
+
+    @property
+    def fit(self) -> bool:
+        """Whether its last check said that it can be asked, as far as there was one."""
+        return self.health is None or self.health.available
 
     def obstacle(self, now: float) -> str | None:
         """Return why it cannot be asked, or nothing where it can."""
@@ -107,14 +116,13 @@ class Record:
         This is what start-time fair queueing does with a flow that has been idle (P. Goyal et al.,
         1996): one that was away does not get every call until it has caught up.
         """
-        self.turns = max(self.turns, turns)
+        self.turns = max(self.turns, int(turns))
         self.late = False
         self._count()
 
     def enter(self) -> None:
         """Count a call from the moment it was chosen for it."""
         self.in_flight += 1
-        self.calls += 1
         self.turns += 1
         self._count()
 
@@ -128,6 +136,7 @@ class Record:
     def begin(self, now: float) -> tuple[int, ProviderHealth | None]:
         """Return the circuit's period for a call that is made now, and its change, if any."""
         before = self._turn(self.circuit.began(now))
+        self.calls += 1
         return self.circuit.period, self._change(before, now, "it is tried again")
 
     def answered(self, period: int, seconds: float, now: float) -> ProviderHealth | None:
@@ -144,7 +153,7 @@ class Record:
         One that does not count says nothing of the provider: it is the request's fault.
         """
         self.failures += 1
-        self.warning = why
+        self.warning = why = shortened(why)
         if not counts:
             return None
         before = self._turn(self.circuit.failed(now, jitter, period))
@@ -169,14 +178,12 @@ class Record:
             return None
         self.late = True
         if health.available:
-            return self.told("it is there again", now)
-        return self.told(self.obstacle(now) or "", now)
+            return self._told(self.circuit.state, "its check is good again", now)
+        return self._told("unavailable", self.obstacle(now) or "", now)
 
-    def told(self, reason: str, now: float) -> ProviderHealth:
-        """Return how it is as an event."""
-        state: Literal["closed", "open", "half_open", "unavailable"] = self.circuit.state
-        if self.health is not None and not self.health.available:
-            state = "unavailable"
+    def _told(
+        self, state: CircuitState | Literal["unavailable"], reason: str, now: float
+    ) -> ProviderHealth:
         wall = time.time()
         until = wall + self.circuit.until - now if state == "open" else None
         return ProviderHealth(at=wall, provider=self.name, state=state, reason=reason, until=until)
@@ -189,4 +196,4 @@ class Record:
             at = time.strftime("%H:%M:%S", time.localtime(time.time() + self.circuit.until - now))
             why = f"after {self.circuit.cause}: {why}"
             self._rest_reason = f"its circuit is open until {at}, {why}"
-        return self.told(why, now)
+        return self._told(self.circuit.state, why, now)

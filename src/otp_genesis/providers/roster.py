@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import NamedTuple
 
 from otp_genesis.contracts.provider import RegisteredProvider
@@ -77,6 +78,7 @@ class Roster:
     def __init__(self, registry: ProviderRegistry, policy: CircuitPolicy):
         self.registry, self.policy = registry, policy
         self._listed = False
+        self._reading = Lock()
         self._changes = Changes()
         self._view = View()
         self._found: dict[str, Record] = {}
@@ -90,6 +92,10 @@ class Roster:
         """Read the registry if it was written to; this may load plugins, and then takes long."""
         if not self.stale:
             return self._view
+        with self._reading:
+            return self._read() if self.stale else self._view
+
+    def _read(self) -> View:
         if not self._listed:
             # It has every plugin bring what it promised; afterwards a snapshot has them all.
             self.registry.names()
@@ -116,9 +122,12 @@ class Roster:
         view = self.refresh()
         found = view.plans.get(question)
         if found is None:
-            if len(view.plans) >= MOST_PLANS:
-                view.plans.clear()
-            found = view.plans[question] = self._made(question, view)
+            found = self._made(question, view)
+            # A resolver may be added at any time, and know the name then.
+            if question.provider is None or found.fit:
+                if len(view.plans) >= MOST_PLANS:
+                    view.plans.clear()
+                view.plans[question] = found
         return found
 
     def records(self) -> Iterable[Record]:

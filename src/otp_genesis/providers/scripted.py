@@ -5,15 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from otp_genesis.contracts.provider import Health, Reply, Request
+from otp_genesis.deferred import deferred
 from otp_genesis.errors import ProviderError, UsageError
 from otp_genesis.model.frozen import Frozen
 from otp_genesis.model.outcome import Usage
+
+if TYPE_CHECKING:
+    import yaml
+else:
+    yaml = deferred("yaml")
 
 
 class Scripted(Frozen):

@@ -15,7 +15,7 @@ from otp_genesis.contracts.provider_registry import Candidate, Strategy
 from otp_genesis.providers.estimate import Price, tokens_of
 from otp_genesis.providers.record import Record
 from otp_genesis.providers.roster import Plan, Standing
-from otp_genesis.providers.strategies import BUILT_IN_ORDERS, WITHOUT_COST, priority, weighted
+from otp_genesis.providers.strategies import BUILT_IN_ORDERS, by_cost, cheapest, priority, weighted
 
 _candidate = attrgetter("candidate")
 _entry = itemgetter(0)
@@ -50,21 +50,22 @@ def select(
     if standing is None or standing.changes != plan.changes.count or now >= standing.until:
         standing = plan.standing = _standing(plan, strategy, now)
     blocked = standing.blocked
-    candidates: Sequence[Candidate]
-    if standing.prices and strategy.order not in WITHOUT_COST:
-        candidates = _with_cost(standing, request)
-    else:
-        candidates = list(map(_candidate, standing.able))
+    able, passed_over = standing.able, plan.unfit
     fault = None
-    if talked_with is not None and (same := [c for c in candidates if c.name == talked_with]):
+    chosen: Sequence[RegisteredProvider]
+    if talked_with is not None and (same := [one for one in able if one.name == talked_with]):
         told = f"session {request.session!r} is with {talked_with!r}"
-        blocked = {**blocked, **{one.name: told for one in candidates if one is not same[0]}}
-        candidates = same
-    elif len(candidates) > 1:
-        candidates, left_out, fault = _ordered(candidates, strategy, request)
+        blocked = {**blocked, **{one.name: told for one in able if one is not same[0]}}
+        chosen = [same[0].entry]
+    elif strategy.order is cheapest:
+        chosen = _cheapest(standing, request)
+    else:
+        order, left_out, fault = _ordered(standing, strategy, request)
         blocked = {**blocked, **left_out} if left_out else blocked
-    passed_over = {**plan.unfit, **blocked} if blocked else plan.unfit
-    return Selection(tuple(map(_entry, candidates)), passed_over, strategy.name, plan, fault)
+        chosen = list(map(_entry, order))
+    if blocked:
+        passed_over = {**passed_over, **blocked}
+    return Selection(tuple(chosen), passed_over, strategy.name, plan, fault)
 
 
 def _standing(plan: Plan, strategy: Strategy, now: float) -> Standing:
@@ -93,39 +94,54 @@ def _standing(plan: Plan, strategy: Strategy, now: float) -> Standing:
     return Standing(plan.changes.count, until, tuple(able), prices, blocked)
 
 
-def _with_cost(standing: Standing, request: Request) -> list[Candidate]:
-    """Return the candidates with the price of this request."""
+def _costs(standing: Standing, request: Request) -> list[float | None]:
     into, out = tokens_of(request)
-    # No call for each: there may be many, and this is done every time.
     return [
-        _make(
-            Candidate,
-            (*one.seen, None if price is None else price[0] * into + price[1] * out),
-        )
-        for one, price in zip(standing.able, standing.prices, strict=True)
+        None if price is None else price[0] * into + price[1] * out for price in standing.prices
+    ]
+
+
+def _cheapest(standing: Standing, request: Request) -> list[RegisteredProvider]:
+    """Order as the strategy `cheapest` does, without a candidate made for each price."""
+    able = standing.able
+    if not standing.prices:
+        return [one.entry for one in able]
+    return [able[place].entry for place in by_cost(_costs(standing, request))]
+
+
+def _candidates(standing: Standing, request: Request) -> list[Candidate]:
+    """Return the candidates with the price of this request."""
+    if not standing.prices:
+        return list(map(_candidate, standing.able))
+    return [
+        _make(Candidate, (one.entry, one.latency_s, one.in_flight, one.turns, cost))
+        for one, cost in zip(standing.able, _costs(standing, request), strict=True)
     ]
 
 
 def _ordered(
-    candidates: Sequence[Candidate], strategy: Strategy, request: Request
+    standing: Standing, strategy: Strategy, request: Request
 ) -> tuple[Sequence[Candidate], dict[str, str], str | None]:
     """Return the strategy's order, whom it left out, and its fault where the order is none."""
     if strategy.order in BUILT_IN_ORDERS:
-        return strategy.order(candidates, request), {}, None
+        return strategy.order(list(map(_candidate, standing.able)), request), {}, None
+    candidates = _candidates(standing, request)
     try:
+        # It is given a tuple, for it could empty a list.
         order = tuple(strategy.order(tuple(candidates), request))
-        known, given = set(map(id, candidates)), set(map(id, order))
+        missing = set(map(id, candidates))
+        missing.difference_update(map(id, order))
     # A strategy is anybody's function: its flaws must not stop a run.
     except Exception as error:
         fault = f"it raised {type(error).__name__}: {error}"
     else:
-        if not given <= known or len(order) != len(given):
+        # As many as there are, and none missing: it is the same ones in another order.
+        if len(order) + len(missing) != len(candidates):
             fault = "it returned what it was not given, or one candidate twice"
-        elif not order:
+        elif candidates and not order:
             fault = "it left out every candidate"
         else:
-            if len(order) == len(candidates):
-                return order, {}, None
             told = f"the strategy {strategy.name!r} left it out"
-            return order, {one.name: told for one in candidates if id(one) not in given}, None
+            left_out = [one for one in candidates if id(one) in missing] if missing else []
+            return order, {one.name: told for one in left_out}, None
     return priority(candidates, request), {}, f"the strategy {strategy.name!r}: {fault}"

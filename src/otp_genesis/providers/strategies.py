@@ -5,9 +5,9 @@ Candidates come by priority, then by name; where a strategy sees no difference i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import inf
-from operator import attrgetter
+from operator import attrgetter, truediv
 
 from otp_genesis.contracts.provider import Request
 from otp_genesis.contracts.provider_registry import Candidate, Order, Strategies, Strategy
@@ -26,7 +26,13 @@ def priority(candidates: Sequence[Candidate], request: Request) -> Sequence[Cand
 
 def cheapest(candidates: Sequence[Candidate], request: Request) -> Sequence[Candidate]:
     """The lowest estimated price of this request first; those of unknown price last."""
-    return sorted(candidates, key=lambda one: inf if one.cost_usd is None else one.cost_usd)
+    return [candidates[place] for place in by_cost([one.cost_usd for one in candidates])]
+
+
+def by_cost(costs: Iterable[float | None]) -> list[int]:
+    """Return the places of the costs, the lowest first, the unknown ones last."""
+    known = [inf if cost is None else cost for cost in costs]
+    return sorted(range(len(known)), key=known.__getitem__)
 
 
 def fastest(candidates: Sequence[Candidate], request: Request) -> Sequence[Candidate]:
@@ -57,19 +63,19 @@ def weighted(candidates: Sequence[Candidate], request: Request) -> Sequence[Cand
     ahead of their share by too much, the first is the one that must have a call soonest.
     """
     weights, calls = list(map(_weight, candidates)), list(map(_calls, candidates))
-    whole, number = sum(weights), len(candidates)
-    if whole <= 0 or number == 1:
-        return round_robin(candidates, request)
-    slack = 1 / (2 * number - 2)
-    # When, in calls of all together, each must have its next one, up to what they have in common.
-    due = [
-        (1 - slack + had) / weight if weight else inf
-        for weight, had in zip(weights, calls, strict=True)
-    ]
-    order = sorted(range(number), key=due.__getitem__)
-    after = (sum(calls) + 1) / whole
-    ahead = (one for one in order if weights[one] * after - calls[one] >= slack - 1e-9)
-    first = next(ahead, order[0])
+    if 0 in weights:
+        last = [one for one in candidates if one.entry.weight == 0]
+        others = [one for one in candidates if one.entry.weight != 0]
+        return [*(weighted(others, request) if others else ()), *round_robin(last, request)]
+    if len(candidates) < 2:
+        return candidates
+    slack = 1 / (2 * len(candidates) - 2)
+    # When each must have its next call, counted in calls of all: up to a factor they share.
+    due = list(map(truediv, map((1 - slack).__add__, calls), weights))
+    order = sorted(range(len(candidates)), key=due.__getitem__)
+    after = (sum(calls) + 1) / sum(weights)
+    behind = (one for one in order if weights[one] * after - calls[one] >= slack - 1e-9)
+    first = next(behind, order[0])
     order.remove(first)
     return [candidates[first], *map(candidates.__getitem__, order)]
 
@@ -79,8 +85,6 @@ BUILT_IN: dict[str, Order] = {
     for order in (priority, cheapest, fastest, least_loaded, round_robin, weighted)
 }
 BUILT_IN_ORDERS = frozenset(BUILT_IN.values())
-WITHOUT_COST = BUILT_IN_ORDERS - {cheapest}
-"""For these no price is estimated: they do not look at it."""
 
 
 def built_in_strategies() -> Strategies:

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 from aiolimiter import AsyncLimiter
 
-from otp_genesis.contracts.provider import NO_LIMITS, Limits
+from otp_genesis.contracts.provider import Limits
 
 _MINUTE_S = 60.0
 
@@ -26,11 +26,6 @@ class Throttle:
     def __init__(self, limits: Limits):
         self.limits = limits
         self._gates: WeakKeyDictionary[asyncio.AbstractEventLoop, _Gates] = WeakKeyDictionary()
-
-    @property
-    def idle(self) -> bool:
-        """Whether there is nothing to keep."""
-        return self.limits == NO_LIMITS
 
     @asynccontextmanager
     async def slot(self, tokens: int) -> AsyncIterator[None]:
@@ -95,7 +90,8 @@ class _Tokens:
         # and those behind wait the longer.
         room = max(self._size - amount, 0.0)
         async with self._line:
-            while (over := self._leaked() - room) > 1e-6:
+            # More than once only where a call before it is found to have used more.
+            while (over := self._leaked() - room) > 1e-6:  # noqa: ASYNC110
                 await asyncio.sleep(over / self._size * _MINUTE_S)
             self._level += amount
 
