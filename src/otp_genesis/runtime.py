@@ -96,8 +96,6 @@ class Runtime:
         self._performer.quarantined = lambda: self.quarantined
         self.plugins.give(plugins)
         self.plugins.give_files((*tables.paths, *map(Path, plugin_files)))
-        if discover:
-            self.plugins.require_known()
 
     @classmethod
     def in_memory(cls, **options: Any) -> Self:
@@ -201,7 +199,11 @@ class Runtime:
         return load_pipeline(Path(text), lenient=True)
 
     def catalog(self) -> Catalog:
-        """Return everything documents are checked against, as it is now."""
+        """Return everything documents are checked against, as it is now.
+
+        Raises `UsageError` where genesis.toml speaks of a plugin that is not there.
+        """
+        self.plugins.require_known()
         return Catalog(
             steps=self.steps.snapshot(),
             capabilities=self.capabilities.snapshot(),

@@ -19,7 +19,7 @@ from otp_genesis.providers.scripted import Scripted, ScriptedProvider
 from otp_genesis.runtime import Runtime
 from otp_genesis.settings import Settings
 
-__all__ = ("MemoryStore", "Scripted", "ScriptedProvider", "run_text")
+__all__ = ("MemoryStore", "Scripted", "ScriptedProvider", "parse_pipeline", "run_text")
 
 
 async def run_text(

@@ -22,6 +22,7 @@ from otp_genesis.providers.pool import Pool
 
 T = TypeVar("T")
 TEXT = frozenset(("text",))
+WELL = Health(True)
 
 
 class _Skipping(selectors.SelectSelector):
@@ -103,7 +104,7 @@ class Fake:
     name: str
     does: str | BaseException | Callable[[Request], Awaitable[Any]] = "yes"
     capabilities: frozenset[str] = TEXT
-    health: Health | BaseException = Health(True)
+    health: Health | BaseException = WELL
     checks: int = 0
     asked: list[Request] = field(default_factory=list)
 
@@ -147,12 +148,20 @@ def house(*providers: Fake | FunctionProvider | RegisteredProvider, **options: A
     """Return a pool of these, the earlier ones of a higher priority."""
     registry, clock, told = ProviderRegistry(), Clock(), Told()
     for place, provider in enumerate(providers):
-        if isinstance(provider, RegisteredProvider):
-            registry.register(provider)
-        else:
-            registry.register(provider, priority=len(providers) - place)
-    options = {"clock": clock, "jitter": lambda: 0.0, "tell": told.events.append} | options
+        given = provider.priority if isinstance(provider, RegisteredProvider) else 0
+        registry.register(provider, priority=given or len(providers) - place)
+    usual: dict[str, Any] = {"clock": clock, "jitter": lambda: 0.0, "tell": told.events.append}
+    options = usual | options
     return House(Pool(registry, **options), registry, clock, told)
+
+
+async def until(holds: Callable[[], object]) -> None:
+    """Let the other tasks go on until it holds."""
+    for _ in range(10_000):
+        if holds():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it never held")
 
 
 def names(chosen: Sequence[RegisteredProvider]) -> list[str]:

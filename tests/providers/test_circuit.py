@@ -28,7 +28,7 @@ def after(outcomes: str, policy: CircuitPolicy = POLICY) -> Circuit:
     [
         ("--", "closed", None),
         ("---", "open", "3 failures"),
-        ("--+--", "open", "4 failures in its last 5 calls"),
+        ("--+-", "open", "3 failures in its last 4 calls"),
         ("-+", "closed", None),
         ("-+-", "closed", None),
         ("+-+-", "open", "2 failures in its last 4 calls"),

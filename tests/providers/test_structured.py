@@ -14,7 +14,8 @@ from otp_genesis.model.json_schema import misfits
 from otp_genesis.providers.structured import extract
 
 DATA = st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5), max_size=4)
-PROSE = st.text(st.characters(exclude_characters="[{`", exclude_categories=["Cs"]), max_size=30)
+# Between two quotation marks all of it would be JSON: a string.
+PROSE = st.text(st.characters(exclude_characters='[{`"', exclude_categories=["Cs"]), max_size=30)
 
 
 @given(DATA, PROSE, PROSE)

@@ -29,7 +29,8 @@ def opened(plugin_files: list[Path] | None, **options: Any) -> Runtime:
     """
     from otp_genesis.runtime import Runtime
 
-    runtime = Runtime.in_memory(**options)
+    runtime = Runtime.in_memory(plugin_files=plugin_files or (), **options)
+    # They are loaded; now a bad one is an error of whoever named it.
     runtime.use(plugin_files or ())
     return runtime
 

@@ -47,13 +47,14 @@ def scan(
     import time
 
     from otp_genesis.otp.project import Project
+    from otp_genesis.otp.projects import vocabulary_of
     from otp_genesis.otp.rule import SEVERITIES
     from otp_genesis.otp.scan import scan as scan_project
 
     began = time.perf_counter()
     known = rules_in_use(plugins)
     chosen = rule_names(only, known)
-    project = Project.read(path, jobs)
+    project = Project.read(path, jobs, vocabulary_of(known))
     report = scan_project(project, known, chosen)
     report = report.model_copy(update={"elapsed_s": round(time.perf_counter() - began, 4)})
     if changed_since is not None:

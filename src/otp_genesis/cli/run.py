@@ -64,7 +64,7 @@ def run(
             workspace=workspace, output=output, approve=approve,
         )  # fmt: skip
 
-    report = carried_out(work, chosen, quiet=quiet or as_json, ask=not as_json)
+    report = carried_out(work, chosen, quiet=quiet or as_json, ask=not as_json, plugins=plugins)
     if as_json:
         print(report.model_dump_json(indent=2, exclude={"question"}))
     elif not quiet:
@@ -94,6 +94,7 @@ def carried_out(
     quiet: bool,
     ask: bool = True,
     settings: Settings | None = None,
+    plugins: list[Path] | None = None,
 ) -> RunReport:
     """Run with progress on a terminal; there, ask a person what a gate asks; return the report.
 
@@ -105,7 +106,9 @@ def carried_out(
     async def go() -> RunReport:
         with progress(shown=not quiet and sys.stderr.isatty()) as listener:
             listeners = [one for one in (listener, None if quiet else warn) if one]
-            async with Runtime(listeners=listeners, settings=settings) as runtime:
+            async with Runtime(
+                listeners=listeners, settings=settings, plugin_files=plugins or ()
+            ) as runtime:
                 report = await work(runtime)
                 while ask and report.status == "suspended" and _can_ask():
                     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar, get_args, get_origin
 
@@ -195,3 +195,21 @@ class CapabilityNames:
 @dataclass(frozen=True)
 class StrategyName:
     """Annotates a parameter whose value names a selection strategy."""
+
+
+@dataclass(frozen=True)
+class StepNames:
+    """Annotates a parameter in which steps before this one are named: `check` knows which there are.
+
+    `within` gets the parameter as written and yields each name with its place below the parameter.
+    Inside a loop the name may be `loop`.
+    """
+
+    within: Callable[[Any], Iterable[tuple[tuple[str | int, ...], str]]]
+
+
+@dataclass(frozen=True)
+class NoEffect:
+    """Annotates a key, however deep, that older documents have and that changes nothing here."""
+
+    why: str

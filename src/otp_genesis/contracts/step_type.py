@@ -87,6 +87,7 @@ def step(
     validator: Validator | None = None,
     version: str = "1",
     examples: Sequence[str] = (),
+    legacy_since: str | None = None,
 ) -> Callable[[Run[P]], StepType[P]]:
     """Declare a step type from an async function; a plugin's list registers it.
 
@@ -96,7 +97,10 @@ def step(
 
     def declare(run: Run[P]) -> StepType[P]:
         metadata = StepMetadata(
-            capabilities=frozenset(capabilities), version=version, examples=tuple(examples)
+            capabilities=frozenset(capabilities),
+            version=version,
+            examples=tuple(examples),
+            legacy_since=legacy_since,
         )
         return step_type(name, run, effects=effects, metadata=metadata, validator=validator)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from otp_genesis.contracts import step as contract
@@ -122,6 +122,15 @@ class Binder:
             self.fills[name] = self.checker.filler(self.visible, value, at)
         else:
             self._names(value, at, info)
+        for mark in info.metadata:
+            if isinstance(mark, contract.StepNames):
+                self._step_names(mark, value, at)
+
+    def _step_names(self, mark: contract.StepNames, value: Any, at: Path) -> None:
+        for place, name in mark.within(value):
+            complaint = self.visible.step_complaint(name, (*at, *place))
+            if complaint is not None and not has_template(name):
+                self.checker.complaints.append(complaint)
 
     def _names(self, value: Any, at: Path, info: FieldInfo) -> None:
         """Complain of capabilities and strategies that are not there."""
@@ -206,8 +215,10 @@ class Binder:
         self.checker.complaints.append(self.document.error(at, code, message))
 
     def _invalid(self, details: Iterable[Any], known: tuple[str, ...]) -> None:
-        found = model_complaints(self.document, self.step.at, details, known)
-        self.checker.complaints += found
+        for detail in details:
+            near = _keys_at(self.kind.params, detail["loc"]) or known
+            found = model_complaints(self.document, self.step.at, [detail], near)
+            self.checker.complaints += found
 
     def _open(self, location: tuple[str | int, ...]) -> bool:
         """Whether the value there will come from a template, or is a block complained of before."""
@@ -226,6 +237,24 @@ class Binder:
             except (LookupError, TypeError):
                 break
         return isinstance(value, str) and has_template(value)
+
+
+def _keys_at(model: Any, location: tuple[str | int, ...]) -> tuple[str, ...]:
+    """Return the keys that are known at `location`, where it is in a model within the params."""
+    models = [model]
+    for key in location[:-1]:
+        fields = [one.model_fields[str(key)] for one in models if key in one.model_fields]
+        models = [inner for field in fields for inner in _models(field.annotation)] or models
+    if models == [model]:
+        return ()
+    return tuple(name for one in models for name in one.model_fields)
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models(argument)
 
 
 def _braced(value: Any) -> Any:

@@ -44,6 +44,13 @@ class Visible:
                 found.append(document.diagnose(span, code, message))
         return found
 
+    def step_complaint(self, name: str, at: Path) -> Diagnostic | None:
+        """Return what is wrong with naming the step (or the loop around) whose result is meant."""
+        if name == "loop" and "loop" in self.local:
+            return None
+        problem = self._step_problem(name, name)
+        return None if problem is None else self.pipeline.document.error(at, *problem[:2])
+
     def _problem(self, reference: Reference) -> tuple[str, str, str] | None:
         root, path = reference.root, reference.path
         if root == "steps":

@@ -20,6 +20,10 @@ class CallRule(Rule):
     """`Module.function/arity`, as calls are resolved through aliases, imports and pipes."""
     flaw: ClassVar[str]
 
+    def __init_subclass__(cls) -> None:
+        """Have files read for the targets."""
+        cls.watches = (*cls.watches, *getattr(cls, "targets", ()))
+
     def check(self, project: Project, file: SourceFile) -> Iterator[Finding]:
         """Flag each call that is a flaw."""
         for call in file.production_calls(*self.targets):

@@ -20,7 +20,7 @@ from otp_genesis.otp.facts import (
     expanded,
 )
 from otp_genesis.otp.syntax import Span, arguments, code, keyword, parts, span, target
-from otp_genesis.otp.vocabulary import KERNEL, NAMES, VOCABULARY
+from otp_genesis.otp.vocabulary import Vocabulary
 
 DEFINES = frozenset({b"def", b"defp", b"defmacro", b"defmacrop", b"defdelegate", b"defguard"})
 TYPES = frozenset({"spec", "type", "typep", "opaque", "callback", "macrocallback"})
@@ -31,7 +31,8 @@ FunctionKey = tuple[str | None, bool, str, int]
 class Definitions:
     """Collected from the names of local calls and attributes, each in file order."""
 
-    def __init__(self, attributes: list[Node], local: list[Node]):
+    def __init__(self, attributes: list[Node], local: list[Node], vocabulary: Vocabulary):
+        self.vocabulary = vocabulary
         self.aliases: list[Alias] = []
         self.imports: list[Import] = []
         self.directives: list[Directive] = []
@@ -70,7 +71,7 @@ class Definitions:
         if text in readers:
             if name.parent is not None and name.start_byte not in self._no_calls:
                 readers[text](name.parent)
-        elif text in NAMES and name.start_byte not in self._no_calls:
+        elif text in self.vocabulary.names and name.start_byte not in self._no_calls:
             self.candidates.append(name)
 
     @property
@@ -131,12 +132,16 @@ class Definitions:
         in_scope = [i for i in reversed(self.imports) if i.start <= offset < i.end]
         for found in in_scope:
             if found.only is None:
-                brings = name in VOCABULARY.get(found.module, ()) and label not in found.excepted
+                brings = name in self.vocabulary.of(found.module) and label not in found.excepted
             else:
                 brings = label in found.only
             if brings:
                 return f"{found.module}.{label}"
-        return f"Kernel.{label}" if name in KERNEL and not _hidden(label, in_scope) else None
+        return (
+            f"Kernel.{label}"
+            if name in self.vocabulary.kernel and not _hidden(label, in_scope)
+            else None
+        )
 
     def _scope_end(self, call: Node) -> int:
         return call.parent.end_byte if call.parent is not None else call.end_byte

@@ -24,7 +24,7 @@ from otp_genesis.otp.syntax import (
     span,
 )
 from otp_genesis.otp.usage import use_of
-from otp_genesis.otp.vocabulary import NAMES, VOCABULARY
+from otp_genesis.otp.vocabulary import VOCABULARY, Vocabulary
 
 QUERY = Query(
     LANGUAGE,
@@ -46,7 +46,7 @@ class Unparsable(Exception):
     """The file is no text, or no Elixir that tree-sitter understands."""
 
 
-def analyse(path: str, data: bytes) -> SourceFile:
+def analyse(path: str, data: bytes, vocabulary: Vocabulary = VOCABULARY) -> SourceFile:
     """Return the facts of one file; raise `Unparsable`, with the reason, where there are none."""
     try:
         data.decode()
@@ -56,7 +56,7 @@ def analyse(path: str, data: bytes) -> SourceFile:
     if root.has_error:
         where = first_error(root) or root
         raise Unparsable(f"syntax error near line {where.start_point[0] + 1}")
-    return _Reader(data, root).read(path)
+    return _Reader(data, root, vocabulary).read(path)
 
 
 def kind_of(path: str) -> Kind:
@@ -73,24 +73,27 @@ _start = attrgetter("start_byte")
 
 
 class _Reader:
-    def __init__(self, data: bytes, root: Node):
-        self.data = data
+    def __init__(self, data: bytes, root: Node, vocabulary: Vocabulary):
+        self.data, self.vocabulary = data, vocabulary
         self.found = {
             name: sorted(nodes, key=_start)
             for name, nodes in QueryCursor(QUERY).captures(root).items()
         }
         self.root = root
-        self.known = Definitions(self.found.get("attribute", []), self.found.get("local", []))
+        self.known = Definitions(
+            self.found.get("attribute", []), self.found.get("local", []), vocabulary
+        )
         self.calls: dict[str, list[Call]] = defaultdict(list)
 
     def read(self, path: str) -> SourceFile:
+        names = self.vocabulary.names
         for node in self.known.candidates:
             self._local(node)
         for node in self.found.get("remote", ()):
-            if node.text in NAMES:
+            if node.text in names:
                 self._remote(node)
         for node in self.found.get("piped", ()):
-            if node.text in NAMES:
+            if node.text in names:
                 self._bare_pipe(node)
         for node in self.found.get("capture", ()):
             self._capture(node)
@@ -126,7 +129,7 @@ class _Reader:
         if call is None or dot is None or left is None or child(call, "arguments") is None:
             return
         module = self._module(left)
-        if module is not None and code(name) in VOCABULARY.get(module, ()):
+        if module is not None and code(name) in self.vocabulary.of(module):
             whole, given = _expression(call)
             form: Form = "call" if whole == call else "piped"
             self._add(f"{module}.{code(name)}/{len(given)}", whole, span(dot), given, form)
@@ -153,12 +156,12 @@ class _Reader:
             return
         resolved = None
         if named.type == "identifier":
-            if named.text in NAMES:
+            if named.text in self.vocabulary.names:
                 resolved = self.known.resolve(code(named), int(arity), named.start_byte)
         elif (dot := child(named, "dot")) is not None:
             left, right = dot.child_by_field_name("left"), code(dot.child_by_field_name("right"))
             module = self._module(left) if left is not None else None
-            if module is not None and right in VOCABULARY.get(module, ()):
+            if module is not None and right in self.vocabulary.of(module):
                 resolved = f"{module}.{right}/{arity}"
         if resolved is not None:
             self._add(resolved, capture, span(named), (), "captured")

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -14,6 +14,7 @@ from otp_genesis.errors import NotAProject
 from otp_genesis.model.frozen import Frozen
 from otp_genesis.otp.extract import Unparsable, analyse
 from otp_genesis.otp.facts import Module, SourceFile
+from otp_genesis.otp.vocabulary import VOCABULARY, Vocabulary
 
 __all__ = ["Project", "SourceFile", "Unparsed"]
 
@@ -34,9 +35,11 @@ class Project:
 
     files: Mapping[str, SourceFile]
     unparsed: tuple[Unparsed, ...] = ()
+    vocabulary: Vocabulary = VOCABULARY
+    """Which calls its files were read for."""
 
     @classmethod
-    def read(cls, root: Path, jobs: int = 1) -> Project:
+    def read(cls, root: Path, jobs: int = 1, vocabulary: Vocabulary = VOCABULARY) -> Project:
         """Read `mix.exs`, `lib`, `test` and `config` of a project and of its umbrella's apps.
 
         Raises `NotAProject` where `root` has no `mix.exs`. `jobs` processes share the work.
@@ -44,20 +47,22 @@ class Project:
         if not (root / "mix.exs").is_file():
             raise NotAProject(str(root), "there is no mix.exs" if root.is_dir() else "no folder")
         paths = sorted(set(project_paths(root)))
+        read = partial(_read, root, vocabulary)
         if jobs <= 1:
-            return cls._from(_read(root, path) for path in paths)
+            return cls._from(map(read, paths), vocabulary)
         with ProcessPoolExecutor(jobs) as pool:
             share = max(1, len(paths) // (jobs * 4))
-            return cls._from(pool.map(_read, [root] * len(paths), paths, chunksize=share))
+            return cls._from(pool.map(read, paths, chunksize=share), vocabulary)
 
     @classmethod
-    def of(cls, files: Mapping[str, str | bytes]) -> Project:
+    def of(cls, files: Mapping[str, str | bytes], vocabulary: Vocabulary = VOCABULARY) -> Project:
         """Return the project that consists of these texts."""
         contents = {p: t.encode() if isinstance(t, str) else t for p, t in files.items()}
-        return cls._from(_analysed(item) for item in sorted(contents.items()))
+        read = partial(_analysed, vocabulary)
+        return cls._from(map(read, sorted(contents.items())), vocabulary)
 
     @classmethod
-    def _from(cls, analysed: Iterator[SourceFile | Unparsed]) -> Project:
+    def _from(cls, analysed: Iterator[SourceFile | Unparsed], vocabulary: Vocabulary) -> Project:
         files: dict[str, SourceFile] = {}
         unparsed: list[Unparsed] = []
         for found in analysed:
@@ -65,24 +70,28 @@ class Project:
                 unparsed.append(found)
             else:
                 files[found.path] = found
-        return cls(MappingProxyType(files), tuple(unparsed))
+        return cls(MappingProxyType(files), tuple(unparsed), vocabulary)
 
     def with_files(self, files: Mapping[str, bytes | None]) -> Project:
         """Return the project with these files instead; `None` takes one away."""
         kept = {path: file for path, file in self.files.items() if path not in files}
-        new = self.of({path: data for path, data in files.items() if data is not None})
+        present = {path: data for path, data in files.items() if data is not None}
+        new = self.of(present, self.vocabulary)
         merged = dict(sorted({**kept, **new.files}.items()))
         unparsed = [*(lost for lost in self.unparsed if lost.file not in files), *new.unparsed]
-        return Project(
-            MappingProxyType(merged), tuple(sorted(unparsed, key=lambda lost: lost.file))
-        )
+        lost = tuple(sorted(unparsed, key=lambda one: one.file))
+        return Project(MappingProxyType(merged), lost, self.vocabulary)
 
     def source(self, path: str) -> bytes:
         """Return the bytes of a file."""
         return self.files[path].text
 
     def __getstate__(self) -> dict[str, object]:
-        return {"files": dict(self.files), "unparsed": self.unparsed}
+        return {
+            "files": dict(self.files),
+            "unparsed": self.unparsed,
+            "vocabulary": self.vocabulary,
+        }
 
     def __setstate__(self, state: dict[str, object]) -> None:
         self.__dict__.update(state)
@@ -119,17 +128,17 @@ class Project:
         return frozenset(found)
 
 
-def _read(root: Path, path: str) -> SourceFile | Unparsed:
+def _read(root: Path, vocabulary: Vocabulary, path: str) -> SourceFile | Unparsed:
     try:
-        return _analysed((path, (root / path).read_bytes()))
+        return _analysed(vocabulary, (path, (root / path).read_bytes()))
     except OSError as error:
         return Unparsed(file=path, reason=f"cannot be read: {error.strerror}")
 
 
-def _analysed(item: tuple[str, bytes]) -> SourceFile | Unparsed:
+def _analysed(vocabulary: Vocabulary, item: tuple[str, bytes]) -> SourceFile | Unparsed:
     path, data = item
     try:
-        return analyse(path, data)
+        return analyse(path, data, vocabulary)
     except Unparsable as reason:
         return Unparsed(file=path, reason=str(reason))
 

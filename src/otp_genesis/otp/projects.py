@@ -13,6 +13,7 @@ from otp_genesis.errors import UsageError
 from otp_genesis.otp.project import Project, project_paths
 from otp_genesis.otp.rule import Finding, Rule
 from otp_genesis.otp.scan import Report, scan
+from otp_genesis.otp.vocabulary import VOCABULARY, Vocabulary
 
 SERVICE = "otp.projects"
 
@@ -25,10 +26,10 @@ class Projects:
         self._last: Project | None = None
         self._scanned: tuple[Project, Report] | None = None
 
-    def read(self, root: Path) -> Project:
+    def read(self, root: Path, vocabulary: Vocabulary = VOCABULARY) -> Project:
         """Return the project at `root` as it is now; raise `NotAProject`."""
         if self._last is None or root != self._root:
-            self._root, self._last = root, Project.read(root)
+            self._root, self._last = root, Project.read(root, vocabulary=vocabulary)
             return self._last
         known = self._last
         lost = {one.file for one in known.unparsed}
@@ -54,12 +55,17 @@ class Projects:
 def current_project(ctx: Context) -> Project:
     """Return the project that the step stands on."""
     projects: Projects = ctx.facts[SERVICE]
-    return projects.read(Path(ctx.codebase.root))
+    return projects.read(Path(ctx.codebase.root), vocabulary_of(rules_of(ctx)))
 
 
 def rules_of(ctx: Context) -> tuple[Rule, ...]:
     """Return the rules that plugins brought, ours among them."""
     return checked_rules(ctx.facts.get(RULES, ()))
+
+
+def vocabulary_of(rules: Iterable[Rule]) -> Vocabulary:
+    """Return what files must be read for so that these rules can be held against them."""
+    return VOCABULARY.with_calls(label for rule in rules for label in rule.watches)
 
 
 def checked_rules(given: Iterable[Any]) -> tuple[Rule, ...]:

@@ -117,6 +117,9 @@ class Rule(ABC):
     """A person's effort for one repair: `minutes`, `hours` or `days`."""
     risk: ClassVar[str]
     """One sentence: what a repair may change for callers."""
+    watches: ClassVar[tuple[str, ...]] = ()
+    """Calls that its check asks a file for, as `Module.function/arity`, beside those that the rules
+    of this program ask for: files are read for them."""
 
     def at(
         self,

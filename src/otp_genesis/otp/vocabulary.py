@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-VOCABULARY: Mapping[str, frozenset[str]] = {
+from otp_genesis.errors import UsageError
+
+_OURS: Mapping[str, frozenset[str]] = {
     module: frozenset(names.split())
     for module, names in {
         "Kernel": "spawn spawn_link spawn_monitor send exit",
@@ -28,8 +30,39 @@ VOCABULARY: Mapping[str, frozenset[str]] = {
 }
 """Erlang modules carry their colon, as a call does."""
 
-NAMES: frozenset[bytes] = frozenset(
-    name.encode() for names in VOCABULARY.values() for name in names
-)
-KERNEL = VOCABULARY["Kernel"]
-"""What every module imports without asking."""
+
+class Vocabulary:
+    """Which calls are kept as facts. Rules of plugins may ask for more."""
+
+    __slots__ = ("functions", "kernel", "names")
+
+    def __init__(self, functions: Mapping[str, frozenset[str]] = _OURS):
+        self.functions = functions
+        self.kernel = functions["Kernel"]
+        """What every module imports without asking."""
+        self.names = frozenset(name.encode() for names in functions.values() for name in names)
+
+    def of(self, module: str) -> frozenset[str]:
+        """Return the functions of a module that are watched."""
+        return self.functions.get(module, frozenset())
+
+    def with_calls(self, labels: Iterable[str]) -> Vocabulary:
+        """Return it with more calls, each as `Module.function/arity` or `Module.function`.
+
+        Raises `UsageError` for what is no such label.
+        """
+        added: dict[str, set[str]] = {}
+        for label in labels:
+            module, _, name = label.partition("/")[0].rpartition(".")
+            if not module or not name:
+                raise UsageError(f"{label!r} is no call such as 'IO.inspect/1'")
+            if name not in self.of(module):
+                added.setdefault(module, set()).add(name)
+        if not added:
+            return self
+        new = {module: self.of(module) | names for module, names in added.items()}
+        return Vocabulary({**self.functions, **new})
+
+
+VOCABULARY = Vocabulary()
+"""What the rules of this program ask for."""
