@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import engine, refactor, selection, startup
+from benchmarks import engine, refactor, registry, selection, startup
 from benchmarks.table import Figure, printed
 
 ALL = {
     "engine": engine.figures,
+    "registry": registry.figures,
     "selection": selection.figures,
     "startup": startup.figures,
     "refactor": refactor.figures,

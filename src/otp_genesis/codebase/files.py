@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from otp_genesis.codebase.jail import Jail
-from otp_genesis.codebase.writing import write_together
+from otp_genesis.codebase.writing import refused, write_together
+from otp_genesis.contracts.codebase import PathFacts
 from otp_genesis.errors import CodebaseError, OutsideJail, StaleChange, UsageError
 from otp_genesis.model.change import ChangeSet
 
@@ -49,6 +52,61 @@ class ProjectFiles:
             old = self._bytes(each.path, target) if target.exists() else None
             files[target] = each.apply(old)
         write_together(files)
+
+    def describe(self, path: str) -> PathFacts | None:
+        """Return what is at `path`, or nothing where nothing is."""
+        target = self.jail.resolve(path)
+        try:
+            facts = target.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise CodebaseError(f"{path}: cannot be looked up: {error.strerror}") from error
+        folder = target.is_dir()
+        return PathFacts(
+            folder=folder,
+            size=0 if folder else facts.st_size,
+            readable=os.access(target, os.R_OK),
+            writable=os.access(target, os.W_OK),
+        )
+
+    def copy(self, source: str, destination: str) -> None:
+        """Copy one file, atomically, making the folders of the new one."""
+        data = self._bytes(source, self.jail.resolve(source))
+        write_together({self._writable(destination): data})
+
+    def move(self, source: str, destination: str) -> None:
+        """Give a file or folder another path; a file that has it already is replaced."""
+        old, new = self._removable(source), self._writable(destination)
+        try:
+            new.parent.mkdir(parents=True, exist_ok=True)
+            old.replace(new)
+        except OSError as error:
+            raise refused(new, error) from error
+
+    def remove(self, path: str) -> None:
+        """Remove a file, or a folder with all in it."""
+        target = self._removable(path)
+        try:
+            if target.is_dir():
+                shutil.rmtree(target)
+            else:
+                target.unlink()
+        except OSError as error:
+            raise refused(target, error) from error
+
+    def _removable(self, path: str) -> Path:
+        """Return the place, unless something must stay there; symbolic links are followed."""
+        target = self.jail.resolve(path)
+        if not target.exists():
+            raise CodebaseError(f"{path}: there is no such file")
+        if target == self.jail.root:
+            raise OutsideJail(path, "it is the whole project")
+        if any(s.is_relative_to(target) or target.is_relative_to(s) for s in self.sealed):
+            raise OutsideJail(path, "it belongs to a submodule")
+        if target.is_dir() and next(target.rglob(".git"), None) is not None:
+            raise OutsideJail(path, "it holds a repository of its own")
+        return target
 
     def _writable(self, path: str) -> Path:
         target = self.jail.resolve(path)

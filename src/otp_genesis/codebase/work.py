@@ -15,7 +15,7 @@ from otp_genesis.codebase import patterns
 from otp_genesis.codebase.branch import WorkBranch
 from otp_genesis.codebase.files import ProjectFiles
 from otp_genesis.codebase.trees import Trees
-from otp_genesis.contracts.codebase import ExecResult, Limits, Match, Revision, Sandbox
+from otp_genesis.contracts.codebase import ExecResult, Limits, Match, PathFacts, Revision, Sandbox
 from otp_genesis.errors import CodebaseError, OutsideJail, UsageError
 from otp_genesis.model.change import ChangeSet
 
@@ -57,6 +57,22 @@ class GitCodebase:
     async def apply(self, change: ChangeSet) -> None:
         """Make the whole change, or none of it."""
         self.files.apply(change)
+
+    async def describe(self, path: str) -> PathFacts | None:
+        """Return what is at `path`, or nothing where nothing is."""
+        return self.files.describe(path)
+
+    async def copy(self, source: str, destination: str) -> None:
+        """Copy one file."""
+        self.files.copy(source, destination)
+
+    async def move(self, source: str, destination: str) -> None:
+        """Give a file or folder another path."""
+        self.files.move(source, destination)
+
+    async def remove(self, path: str) -> None:
+        """Remove a file, or a folder with all in it."""
+        await asyncio.to_thread(self.files.remove, path)
 
     async def list(self, pattern: str = "**/*") -> tuple[str, ...]:
         """Return the files that match, sorted; what git ignores is left out."""

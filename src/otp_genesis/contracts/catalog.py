@@ -58,7 +58,8 @@ class StepRegistry(Registry[StepType[Any]]):
                 raise InvalidEntry(f"step type {kind!r} needs a run function")
             told = metadata or StepMetadata()
             entry = step_type(
-                kind, run, params=params, effects=effects or "none", metadata=told,
+                kind, run, params=params, effects=effects or "none", validator=validator,
+                metadata=told,
             )  # fmt: skip
         elif isinstance(kind, StepType):
             entry = kind

@@ -49,6 +49,16 @@ class Match(Frozen):
     text: str
 
 
+class PathFacts(Frozen):
+    """What there is at a path."""
+
+    folder: bool
+    size: int
+    """Bytes of a file; 0 for a folder."""
+    readable: bool = True
+    writable: bool = True
+
+
 class Sandbox(Protocol):
     """Where commands run."""
 
@@ -94,6 +104,22 @@ class Codebase(Protocol):
 
     async def apply(self, change: ChangeSet) -> None:
         """Make the whole change, or none of it (`StaleChange`)."""
+        ...
+
+    async def describe(self, path: str) -> PathFacts | None:
+        """Return what is at `path`, or nothing where nothing is."""
+        ...
+
+    async def copy(self, source: str, destination: str) -> None:
+        """Copy one file, whatever is in it; raise `CodebaseError` where there is none."""
+        ...
+
+    async def move(self, source: str, destination: str) -> None:
+        """Give a file or folder another path; raise `CodebaseError` where there is none."""
+        ...
+
+    async def remove(self, path: str) -> None:
+        """Remove a file, or a folder with all in it; raise `CodebaseError` where there is none."""
         ...
 
     async def list(self, pattern: str = "**/*") -> tuple[str, ...]:

@@ -199,7 +199,7 @@ class StrategyName:
 
 @dataclass(frozen=True)
 class StepNames:
-    """Annotates a parameter in which steps before this one are named: `check` knows which there are.
+    """Annotates a parameter that names steps before this one: `check` knows which there are.
 
     `within` gets the parameter as written and yields each name with its place below the parameter.
     Inside a loop the name may be `loop`.

@@ -159,7 +159,7 @@ def _model(name: str, run: Any, params: Any, metadata: StepMetadata, where: str)
     if params is None:
         params = _annotated(name, run)
     named = metadata.required_fields is not None or metadata.optional_fields is not None
-    if named and (params is None or params is Params or params is dict):
+    if named and (params is None or params in (Any, Params, dict)):
         return _named_fields(name, metadata)
     if isinstance(params, type) and issubclass(params, Params):
         return params

@@ -111,6 +111,8 @@ def _vocabulary(plugin: Plugin, registries: Registries) -> Iterator[Undo]:
 
 def _step(kind: StepType[Any] | Lazy[StepType[Any]], origin: str, steps: StepRegistry) -> Undo:
     if isinstance(kind, Lazy):
+        # Whose fault it is where it cannot be made.
+        kind.origin = origin
         steps.add_lazy(Lazy(kind.name, lambda: _of(kind.get(), origin), origin=origin))
     else:
         steps.add(_of(kind, origin))

@@ -20,7 +20,15 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "command": ("command",),
     "prompt": ("prompt",),
     "gate": ("gate",),
-}
+    "legacy": (
+        "claude", "claude_smart", "claude_session", "claude_extract", "claude_batch",
+        "claude_robust", "parallel_claude", "gemini", "gemini_instructor",
+    ),
+    "checkpoint": ("checkpoint",),
+    "transform": ("data_transform",),
+    "file_ops": ("file_ops",),
+    "codebase_query": ("codebase_query",),
+}  # fmt: skip
 """Which types each module holds; a test holds it against what the modules say."""
 
 

@@ -21,6 +21,10 @@ from otp_genesis.steps.prompting import Rendered, rendered
 LONGEST_PAUSE_S = 300.0
 
 
+class TooSlow(ProviderError):
+    """There was no answer in time."""
+
+
 @dataclass(frozen=True)
 class Patience:
     """How often it is asked again after a failure, after which failures, and how long later."""
@@ -49,7 +53,8 @@ class Patience:
 
     def pause_s(self, failures: int, error: ProviderError) -> float:
         """Return how long to wait after so many failures; no less than the provider asks for."""
-        times = {"fixed": 1, "linear": failures, "exponential": 2 ** min(failures - 1, 30)}
+        doubled: int = 2 ** min(failures - 1, 30)
+        times = {"fixed": 1, "linear": failures, "exponential": doubled}
         wait = max(self.base_ms / 1000 * times[self.strategy], error.retry_after_s or 0.0)
         return min(wait, LONGEST_PAUSE_S)
 
@@ -163,7 +168,7 @@ async def within(limit: float | None, request: Request, ctx: Context) -> Reply:
         async with asyncio.timeout(limit):
             return await ctx.models.complete(request)
     except TimeoutError:
-        raise ProviderError(f"timeout: no answer within {limit:g} s", retryable=True) from None
+        raise TooSlow(f"timeout: no answer within {limit:g} s", retryable=True) from None
 
 
 def _milliseconds(began: float) -> int:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
@@ -23,8 +22,7 @@ from otp_genesis.expr.environment import as_text
 from otp_genesis.expr.scope import ROOTS
 from otp_genesis.model.outcome import Failed, Ok, Outcome, Suspended
 from otp_genesis.steps.document import run_document
-
-T = TypeVar("T")
+from otp_genesis.steps.side_by_side import side_by_side
 
 
 class ForLoop(Params):
@@ -89,7 +87,7 @@ async def _for_parallel(params: ForLoop, ctx: Context) -> Outcome:
                 stop.set()
             return outcome
 
-    outcomes = await _side_by_side(one(index) for index in range(len(params.data_source)))
+    outcomes = await side_by_side(one(index) for index in range(len(params.data_source)))
     begun = [(index, outcome) for index, outcome in enumerate(outcomes) if outcome is not None]
     iterations = [_iteration(params, index, outcome) for index, outcome in begun]
     for _, outcome in begun:
@@ -99,16 +97,6 @@ async def _for_parallel(params: ForLoop, ctx: Context) -> Outcome:
             return _broken(params, iterations, outcome)
     summary = _summary(params, iterations)
     return Ok(output={**summary, "parallel": True, "max_parallel": params.max_parallel})
-
-
-async def _side_by_side(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Return what each gave; where one raises, end the others and raise that."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one) for one in work]
-    except BaseExceptionGroup as errors:
-        raise errors.exceptions[0] from None
-    return [task.result() for task in tasks]
 
 
 def _turn(params: ForLoop, ctx: Context, index: int, previous: Any) -> dict[str, Any]:
@@ -235,7 +223,7 @@ async def parallel(params: Parallel, ctx: Context) -> Outcome:
         async with room:
             return await ctx.run_block(block, name)
 
-    outcomes = await _side_by_side(one(name, block) for name, block in params.branches.items())
+    outcomes = await side_by_side(one(name, block) for name, block in params.branches.items())
     results: dict[str, Any] = {}
     variables: dict[str, Any] = {}
     for name, outcome in zip(params.branches, outcomes, strict=True):

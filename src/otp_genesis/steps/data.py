@@ -16,7 +16,7 @@ class SetVariable(Params):
     scope: Literal["global", "session", "loop"] = "global"
 
 
-@step("set_variable", capabilities={"data"})
+@step("set_variable", capabilities={"data"}, legacy_since="0.1")
 async def set_variable(params: SetVariable, ctx: Context) -> Outcome:
     """Set variables of the run; later steps read them as `state.NAME`."""
     names = list(params.variables)

@@ -1,4 +1,4 @@
-"""The keys of a step that change nothing: each is named in the run's events, none is passed over."""
+"""The keys of a step that change nothing: each is named in the run's events."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ from otp_genesis.model.prompt import (
 from otp_genesis.steps.conversation import conversation
 from otp_genesis.steps.extraction import SUMMARY_LENGTH, formatted, processed, shortened, summarized
 from otp_genesis.steps.picking import NotThere, picked
+from otp_genesis.steps.workspace_paths import relative
 
 NOTHING = "nil"
 """How nothing stands in a prompt, as pipeline_ex wrote it."""
@@ -56,7 +57,7 @@ async def _text(part: Part, ctx: Context, result: Rendered) -> str:
         case StaticPart():
             return as_text(part.content)
         case FilePart():
-            text = await ctx.codebase.read(part.path)
+            text = await ctx.codebase.read(relative(part.path, ctx))
             return as_text(fill(text, part.variables)) if part.variables else text
         case PreviousResponse():
             return _previous(part, ctx, result)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -19,12 +19,12 @@ async def side_by_side(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     return [task.result() for task in tasks]
 
 
-async def at_most(room: int, work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+async def at_most(room: int, work: Iterable[Callable[[], Awaitable[T]]]) -> list[T]:
     """Do the same with so many at once at most."""
     free = asyncio.Semaphore(room)
 
-    async def one(task: Coroutine[Any, Any, T]) -> T:
+    async def one(begin: Callable[[], Awaitable[T]]) -> T:
         async with free:
-            return await task
+            return await begin()
 
-    return await side_by_side([one(task) for task in work])
+    return await side_by_side([one(begin) for begin in work])
