@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from benchmarks.table import Figure, repeated
+from otp_genesis.contracts.provider_registry import ProviderRegistry
 from otp_genesis.contracts.step import Context, Params
 from otp_genesis.contracts.store import Store
 from otp_genesis.durable.memory import MemoryStore
@@ -18,7 +19,7 @@ from otp_genesis.expr.scope import Scope
 from otp_genesis.model.load import parse_pipeline
 from otp_genesis.model.outcome import Ok, Outcome
 from otp_genesis.model.run import RunRequest
-from otp_genesis.providers.gateway import Gateway
+from otp_genesis.providers.pool import Pool
 from otp_genesis.runtime import Runtime
 
 STEPS = 1000
@@ -81,9 +82,10 @@ def _run(step: str, store: str | None) -> float:
         kept: Store = SqliteStore(Path(folder, "runs.sqlite")) if store else MemoryStore()
 
         async def go() -> float:
+            pool = Pool(ProviderRegistry())
             request = RunRequest(run_id="r", pipeline="", name="bench", started_at=0)
             await kept.create(request)
-            run = Run("r", kept, lambda path, settings: Gateway({}, path, run.emit))
+            run = Run("r", kept, lambda path, settings: pool.models(path, run.emit))
             gc.collect()
             began = time.perf_counter()
             outcome = await run_program(run, program, Scope(state={"x": 0}), "bench")

@@ -26,7 +26,16 @@ from otp_genesis.model.outcome import Ok, Outcome
 TYPES = 10_000
 BATCH = 200
 WRITERS = 4
-RUNTIME = "from otp_genesis.runtime import Runtime\nRuntime.in_memory(discover=False)"
+RUNTIME = """
+import asyncio
+from otp_genesis.runtime import Runtime
+
+async def main():
+    async with Runtime.in_memory(discover=False):
+        pass
+
+asyncio.run(main())
+"""
 PYDANTIC = "from pydantic import BaseModel\nclass A(BaseModel):\n    a: int = 1\n"
 
 

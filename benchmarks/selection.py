@@ -27,9 +27,9 @@ def figures() -> list[Figure]:
     """Measure."""
     baseline = _baseline()
     found = []
-    for name in (*BUILT_IN, "a registered one"):
+    for name in (*BUILT_IN, "own"):
         pool = asyncio.run(_pool())
-        pool.strategies.register("a registered one", _own)
+        pool.strategies.register("own", _own)
         values = repeated(partial(_selecting, pool, name), 15)
         label = f"selection among {PROVIDERS}, {name}"
         # What a registered strategy costs is its own; here it is told every price, and then sorts.

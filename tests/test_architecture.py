@@ -23,7 +23,7 @@ FLOORS = (
     {"model"},
     {"expr"},
     {"contracts"},
-    {"steps", "providers", "codebase", "durable", "engine", "telemetry"},
+    {"steps", "providers", "codebase", "durable", "engine", "compatibility", "telemetry"},
     {
         "settings",
         "opening",

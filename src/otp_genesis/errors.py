@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from otp_genesis.model.diagnostic import Diagnostic
 
 
+MOST_SHOWN = 30
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the one of `known` that `name` was most likely meant to be, if any is close."""
     near = get_close_matches(name, list(known), n=1, cutoff=0.6)
@@ -41,10 +44,12 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return the tail of a message about an unknown `name`: the nearest one, or all there are."""
+    """Return the tail of a message about an unknown `name`: the nearest one, or what there is."""
     names = sorted(known)
     if near := nearest(name, names):
         return f"; did you mean {near!r}?"
+    if len(names) > MOST_SHOWN:
+        return f"; known: {', '.join(names[:MOST_SHOWN])} and {len(names) - MOST_SHOWN} more"
     return f"; known: {', '.join(names)}" if names else ""
 
 

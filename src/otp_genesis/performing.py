@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from otp_genesis.contracts.catalog import StepRegistry
 from otp_genesis.contracts.plugin import CONFIG, Quarantined
-from otp_genesis.contracts.provider import Models, Provider
-from otp_genesis.contracts.provider_registry import ProviderRegistry, Strategies
+from otp_genesis.contracts.provider import Models, RegisteredProvider
+from otp_genesis.contracts.provider_registry import ProviderRegistry
+from otp_genesis.contracts.registry import Change
 from otp_genesis.contracts.store import Entry, Store
 from otp_genesis.deferred import deferred
 from otp_genesis.engine.program import Program
 from otp_genesis.engine.report import finished, report
 from otp_genesis.engine.run import Listener, Observer, Run, inner_scope, run_program
-from otp_genesis.errors import GenesisError, StoreUnavailable, UsageError
+from otp_genesis.errors import GenesisError, StoreUnavailable, UsageError, did_you_mean
 from otp_genesis.expr.scope import Scope
 from otp_genesis.extension.installing import Registries
 from otp_genesis.model.change import Revision
@@ -36,9 +37,11 @@ from otp_genesis.model.event import (
 from otp_genesis.model.outcome import Failed, Ok, Suspended
 from otp_genesis.model.pipeline import Pipeline, StepSettings
 from otp_genesis.model.run import Mode, RunReport, RunRequest, fold
-from otp_genesis.providers.gateway import Gateway, require_provider
+from otp_genesis.providers.configure import ProviderSettings, configured
+from otp_genesis.providers.pool import Pool
 from otp_genesis.providers.scripted import ScriptedProvider
-from otp_genesis.settings import Settings, load_settings
+from otp_genesis.providers.strategies import built_in_strategies
+from otp_genesis.settings import FILE, Settings, load_settings
 
 if TYPE_CHECKING:
     from otp_genesis import opening, telemetry
@@ -54,6 +57,7 @@ _END: dict[type, Literal["done", "failed", "waiting"]] = {
 START = "@start"
 """The journal's row for the files at the first start."""
 CLOCK_SLACK_S = 2.0
+HEALTH_INTERVAL_S = 30.0
 
 
 class Performer:
@@ -69,7 +73,7 @@ class Performer:
         listeners: Iterable[Listener],
     ):
         self.settings, self._steps, self._providers = settings, steps, providers
-        self.strategies = Strategies()
+        self.strategies = built_in_strategies()
         self.listeners = tuple(listeners)
         self.observers: tuple[Observer, ...] = ()
         self.quarantined: Callable[[], tuple[Quarantined, ...]] = tuple
@@ -77,10 +81,33 @@ class Performer:
         self._told: set[asyncio.Task[None]] = set()
         self.bring: Callable[[], None] = _nothing
         self._telemetry: telemetry.Telemetry | None = None
+        strategy, self._wanted = _provider_tables(settings)
+        self._configured: dict[str, RegisteredProvider] = {}
+        self.pool = Pool(providers, self.strategies, strategy=strategy, tell=self.broadcast)
+        providers.subscribe(self._configure)
         providers.register(_scripted(settings), origin="built-in")
+
+    def _configure(self, change: Change, name: str) -> None:
+        """Give a provider what genesis.toml says of it, whenever it comes."""
+        wanted = self._wanted.get(name)
+        if wanted is None or change not in ("registered", "replaced"):
+            return
+        entry = self._providers.get(name)
+        if entry is not self._configured.get(name):
+            self._configured[name] = configured(entry, wanted)
+            self._providers.add(self._configured[name], replace=True)
+
+    def require_known(self) -> None:
+        """Raise `UsageError` where genesis.toml speaks of a provider that is not there."""
+        if unknown := set(self._wanted) - set(self._providers.names()):
+            name = min(unknown)
+            near = did_you_mean(name, self._providers.names())
+            source = self.settings.source or FILE
+            raise UsageError(f"{source}: [providers.{name}] no provider {name!r}{near}")
 
     async def watch_health(self) -> None:
         """Ask the providers how they are, again and again, while runs are going."""
+        await self.pool.watch(interval_s=HEALTH_INTERVAL_S)
 
     async def open_telemetry(self) -> None:
         """Switch on the logs, metrics and traces that the settings ask for, once."""
@@ -144,12 +171,16 @@ class Performer:
         return report(request, program, outcome, fold(events), began, rows)
 
     async def _prepared(self, store: Store, request: RunRequest, opened: opening.Opened) -> Run:
-        providers = self._providers_for(request.mode)
+        only = _who_answers(request.mode)
         if request.provider is not None:
-            await require_provider(providers, request.provider)
+            await self.pool.require(request.provider, only=only)
 
         def models(path: str, settings: StepSettings) -> Models:
-            return Gateway(providers, path, prepared.emit, request.provider)
+            strategy = settings.provider_strategy or request.strategy
+            return self.pool.models(
+                path, prepared.emit, prefer=request.provider, strategy=strategy,
+                sessions=state.sessions, only=only,
+            )  # fmt: skip
 
         state = fold(event for _, event in await store.events(request.run_id))
         prepared = Run(
@@ -174,15 +205,6 @@ class Performer:
             observers=self.observers,
         )
         return prepared
-
-    def _providers_for(self, mode: Mode) -> Mapping[str, Provider]:
-        """Return who may be asked: in mock mode only those that answer from a script."""
-        everyone = {one.name: one.provider for one in self._providers}
-        if mode == "replay":
-            raise UsageError("--mode replay needs recorded answers, and there is no recorder yet")
-        if mode == "live":
-            return everyone
-        return {name: one for name, one in everyone.items() if isinstance(one, ScriptedProvider)}
 
     async def _tell_surroundings(self, run: Run, program: Program) -> None:
         now = time.time()
@@ -269,9 +291,37 @@ def _settings_of(opened: opening.Opened, settings: Settings) -> Settings:
 
 
 def _scripted(settings: Settings) -> ScriptedProvider:
-    script = settings.sections.get("providers", {}).get("scripted", {}).get("file")
-    script = settings.environ.get("GENESIS_SCRIPT") or script
+    script = settings.environ.get("GENESIS_SCRIPT")
+    if not script and (source := settings.source) is not None:
+        named = _provider_tables(settings)[1].get("scripted")
+        script = str(source.parent / named.file) if named and named.file else None
     return ScriptedProvider.from_file(Path(script)) if script else ScriptedProvider()
+
+
+def _provider_tables(settings: Settings) -> tuple[str, dict[str, ProviderSettings]]:
+    """Return the strategy, and what genesis.toml says of each provider; raise `UsageError`."""
+    source = settings.source or FILE
+    strategy, tables = "priority", {}
+    for name, value in settings.sections.get("providers", {}).items():
+        if isinstance(value, Mapping):
+            tables[name] = settings.table(f"providers.{name}", value, ProviderSettings)
+        elif name == "strategy" and isinstance(value, str):
+            strategy = value
+        else:
+            hint = did_you_mean(name, ("strategy",))
+            raise UsageError(f"{source}: [providers] {name!r} is no table and no strategy{hint}")
+    return strategy, tables
+
+
+def _who_answers(mode: Mode) -> Callable[[RegisteredProvider], bool] | None:
+    """Return who may be asked: in mock mode only those that answer from a script."""
+    if mode == "replay":
+        raise UsageError("--mode replay needs recorded answers, and there is no recorder yet")
+    return _is_scripted if mode == "mock" else None
+
+
+def _is_scripted(entry: RegisteredProvider) -> bool:
+    return isinstance(entry.provider, ScriptedProvider)
 
 
 def alive(pid: int, since: float) -> bool:

@@ -38,6 +38,7 @@ from otp_genesis.model.load import load_pipeline
 from otp_genesis.model.pipeline import Pipeline
 from otp_genesis.model.run import Mode, RunReport, RunRequest, RunState, fold
 from otp_genesis.performing import Performer, alive
+from otp_genesis.providers.pool import Pool
 from otp_genesis.settings import Settings, load_settings
 from otp_genesis.steps import built_in
 from otp_genesis.steps.document import document_type
@@ -113,6 +114,11 @@ class Runtime:
     def quarantined(self) -> tuple[Quarantined, ...]:
         """The plugins that are left out, each with the reason."""
         return self.plugins.quarantined
+
+    @property
+    def pool(self) -> Pool:
+        """The providers as they are: health, latency, who would be asked."""
+        return self._performer.pool
 
     @property
     def services(self) -> Mapping[str, Callable[[], Any]]:
@@ -204,6 +210,7 @@ class Runtime:
         Raises `UsageError` where genesis.toml speaks of a plugin that is not there.
         """
         self.plugins.require_known()
+        self._performer.require_known()
         return Catalog(
             steps=self.steps.snapshot(),
             capabilities=self.capabilities.snapshot(),

@@ -73,8 +73,12 @@ class Settings:
 
     def section(self, name: str, model: type[S]) -> S:
         """Return a section of `genesis.toml`; raise `UsageError` for what it cannot hold."""
+        return self.table(name, self.sections.get(name, {}), model)
+
+    def table(self, name: str, given: Mapping[str, Any], model: type[S]) -> S:
+        """Return what a table holds; raise `UsageError`, naming it, for what it cannot hold."""
         try:
-            return model.model_validate(self.sections.get(name, {}))
+            return model.model_validate(given)
         except ValidationError as error:
             detail = error.errors()[0]
             key = ".".join(map(str, detail["loc"]))

@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from otp_genesis.cli import check, metrics, otp, providers, registries, run, runs
+from otp_genesis.cli import check, metrics, migrate, otp, providers, registries, run, runs
 from otp_genesis.cli.interrupted import Interrupted
 from otp_genesis.errors import EnvironmentLacks, GenesisError, InternalError
 
@@ -27,6 +27,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("check")(check.check)
 app.command("steps")(registries.steps)
+app.command("migrate")(migrate.migrate)
 app.command("plugins")(registries.plugins)
 app.command("schema")(registries.schema)
 app.command("providers")(providers.providers)

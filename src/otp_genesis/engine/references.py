@@ -41,8 +41,14 @@ class Visible:
                 code, message, needle = problem
                 document = self.pipeline.document
                 span = document.within(at, needle)
-                found.append(document.diagnose(span, code, message))
+                complaint = document.diagnose(span, code, message)
+                fix = self._fix(reference.root) if code == "bare-name" else None
+                found.append(replace(complaint, at=at, fix=fix))
         return found
+
+    def _fix(self, name: str) -> tuple[str, str]:
+        where = "steps" if name in self.steps or name in self.later else "state"
+        return name, f"{where}.{name}"
 
     def step_complaint(self, name: str, at: Path) -> Diagnostic | None:
         """Return what is wrong with naming the step (or the loop around) whose result is meant."""

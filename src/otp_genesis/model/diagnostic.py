@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 
@@ -18,6 +18,10 @@ class Diagnostic:
     message: str
     source_line: str = ""
     length: int = 1
+    at: tuple[str | int, ...] = field(default=(), compare=False, repr=False)
+    """The value that is meant, as keys and indexes from the document's root."""
+    fix: tuple[str, str] | None = field(default=None, compare=False, repr=False)
+    """A name in its expression, and what to write instead."""
 
     def __str__(self) -> str:
         head = (

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from otp_genesis.contracts.provider import Provider, Reply, Request
-from otp_genesis.contracts.provider_registry import ProviderRegistry
 from otp_genesis.errors import NoProvider, ProviderError
 from otp_genesis.model.event import Event, ModelCalled, ProviderHealth, Warned
 from otp_genesis.model.json_schema import misfits
@@ -55,7 +53,7 @@ class Gateway:
 
     def __init__(
         self,
-        pool: Pool | Mapping[str, Provider],
+        pool: Pool,
         path: str,
         emit: Emit,
         prefer: str | None = None,
@@ -63,8 +61,6 @@ class Gateway:
         sessions: MutableMapping[str, str] | None = None,
         only: Only | None = None,
     ):
-        if isinstance(pool, Mapping):
-            pool = _pool_of(pool)
         self._pool, self._path, self._emit = pool, path, emit
         self._prefer, self._strategy = prefer, strategy
         self._sessions = {} if sessions is None else sessions
@@ -247,17 +243,3 @@ def _fitted(reply: Reply, schema: dict[str, Any]) -> tuple[list[str], Reply | No
         return [str(error)], None
     problems = misfits(data, schema)
     return problems, None if problems else reply.model_copy(update={"data": data})
-
-
-# To be deleted together with the two lines in `Gateway.__init__` once nobody calls it.
-async def require_provider(providers: Mapping[str, Provider], name: str) -> None:
-    """Raise `NoProvider` unless the provider that was asked for by name can be asked."""
-    await _pool_of(providers).require(name)
-
-
-def _pool_of(providers: Mapping[str, Provider]) -> Pool:
-    registry = ProviderRegistry()
-    for provider in providers.values():
-        registry.register(provider)
-    made: Pool = import_module("otp_genesis.providers.pool").Pool(registry)
-    return made

@@ -218,13 +218,13 @@ class ParallelConfig(Params):
 class ParallelClaude(Asking):
     """Parameters of `parallel_claude`."""
 
-    parallel_tasks: Annotated[
-        tuple[ParallelTask, ...], Field(min_length=1), StepNames(steps_named_in_tasks)
-    ]
+    parallel_tasks: Annotated[tuple[ParallelTask, ...], StepNames(steps_named_in_tasks)]
     parallel_config: ParallelConfig = ParallelConfig()
 
     @model_validator(mode="after")
-    def _distinct(self) -> ParallelClaude:
+    def _has_work(self) -> ParallelClaude:
+        if not self.parallel_tasks:
+            raise ValueError("'parallel_tasks' needs one task at least")
         _require_distinct([task.id for task in self.parallel_tasks])
         return self
 
