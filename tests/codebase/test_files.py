@@ -266,3 +266,61 @@ def test_a_change_is_made_whole_or_not_at_all(
             expected |= {path: text for path, (text, _) in changes.items()}
 
         assert below(root) == {path: text.encode() for path, text in expected.items()}
+
+
+def test_what_is_at_a_path(files: ProjectFiles, tmp_path: Path) -> None:
+    """A file with its size, a folder, or nothing; a path below a file is nothing, too."""
+    files.write("a/b.txt", "ä")
+
+    assert [(False, 2), (True, 0)] == [
+        (facts.folder, facts.size) for path in ("a/b.txt", "a") if (facts := files.describe(path))
+    ]
+    assert [None, None] == [files.describe("nope"), files.describe("a/b.txt/c")]
+
+
+def test_copy_move_and_remove(files: ProjectFiles, tmp_path: Path) -> None:
+    """Any bytes, files and whole folders; folders on the way are made."""
+    (tmp_path / "x.bin").write_bytes(b"\xff\x00")
+    files.copy("x.bin", "d/e/y.bin")
+    files.move("d", "f/g")
+    files.move("f/g/e/y.bin", "x.bin")
+    files.remove("f")
+
+    assert ["x.bin"] == [path.name for path in tmp_path.rglob("*")]
+    for act in (
+        files.remove,
+        lambda path: files.move(path, "z"),
+        lambda path: files.copy(path, "z"),
+    ):
+        with pytest.raises(CodebaseError, match="there is no such file"):
+            act("nope")
+
+
+def test_a_link_is_removed_and_not_what_it_leads_to(files: ProjectFiles, tmp_path: Path) -> None:
+    """A symbolic link is its own thing where it is to go or to be called otherwise."""
+    files.write("real/a.txt", "kept")
+    (tmp_path / "link").symlink_to("real")
+    (tmp_path / "other").symlink_to("real")
+    files.remove("link")
+    files.move("other", "renamed")
+
+    assert "kept" == files.read("real/a.txt")
+    assert "kept" == files.read("renamed/a.txt")
+    assert not (tmp_path / "link").is_symlink()
+    assert (tmp_path / "renamed").is_symlink()
+
+
+@pytest.mark.parametrize("path", ["vendor", "vendor/x", "above", ".", "repo", "out/x", "../x"])
+def test_what_must_stay(tmp_path: Path, path: str) -> None:
+    """Submodules, the project itself, repositories within it and all outside stay."""
+    for folder in ("vendor", "above/sub", "repo/.git"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "vendor" / "x").touch()
+    (tmp_path / "out").symlink_to("/tmp")
+    sealed = (tmp_path / "vendor", tmp_path / "above" / "sub")
+    files = ProjectFiles(Jail.at(tmp_path), sealed=sealed)
+
+    with pytest.raises(OutsideJail):
+        files.remove(path)
+    with pytest.raises(OutsideJail):
+        files.move(path, "elsewhere")

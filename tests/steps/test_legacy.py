@@ -411,6 +411,34 @@ def test_what_was_said_and_what_is_said_next(bench: Bench) -> None:
     )
 
 
+def test_a_resumed_run_goes_on_with_the_session(bench: Bench) -> None:
+    """What the step before the stop said is known to the one after it."""
+    seen = sessions(bench)
+    config = "session_config: {session_name: s}"
+    path = bench.folder / "p.yaml"
+    path.write_text(
+        f"""
+        workflow:
+          steps:
+            - {{name: a, type: claude_session, prompt: one, {config}}}
+            - {{name: g, type: gate, question: on?}}
+            - name: b
+              type: claude_session
+              {config}
+              prompt: [{{type: session_context, session_id: s}}]
+        """
+    )
+    runtime = bench.runtime
+    first = asyncio.run(runtime.run(path, run_id="r", workspace=str(bench.folder / "ws")))
+    asyncio.run(runtime.answer("r", "approve"))
+    second = asyncio.run(runtime.resume("r"))
+
+    assert ("suspended", "succeeded") == (first.status, second.status)
+    assert [("one", None), ("user: one\nassistant: to one", "id-1")] == (
+        [(request.prompt, request.session) for request in seen]
+    )
+
+
 def test_the_turns_of_a_session(bench: Bench) -> None:
     """A conversation that has had its turns is not gone on with."""
     sessions(bench)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from otp_genesis.codebase.jail import Jail
 from otp_genesis.codebase.writing import refused, write_together
@@ -88,7 +88,7 @@ class ProjectFiles:
         """Remove a file, or a folder with all in it."""
         target = self._removable(path)
         try:
-            if target.is_dir():
+            if target.is_dir() and not target.is_symlink():
                 shutil.rmtree(target)
             else:
                 target.unlink()
@@ -96,8 +96,12 @@ class ProjectFiles:
             raise refused(target, error) from error
 
     def _removable(self, path: str) -> Path:
-        """Return the place, unless something must stay there; symbolic links are followed."""
+        """Return the place, unless something must stay there; of a symbolic link it is its own."""
         target = self.jail.resolve(path)
+        written = PurePosixPath(path)
+        own = self.jail.resolve(str(written.parent)) / written.name
+        if own.is_symlink():
+            return own
         if not target.exists():
             raise CodebaseError(f"{path}: there is no such file")
         if target == self.jail.root:

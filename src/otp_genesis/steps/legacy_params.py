@@ -65,8 +65,11 @@ class SessionConfig(Params):
     """The provider's id of a conversation that was begun elsewhere."""
     max_turns: int | None = Field(default=None, ge=1)
     """How often the conversation may be answered; one more is a failure."""
-    persist: bool = False
-    continue_on_restart: bool = False
+    persist: Annotated[
+        bool,
+        NoEffect("a conversation is kept with its run; in another run name its 'session_id'"),
+    ] = False
+    continue_on_restart: Annotated[bool, _KEPT] = False
     checkpoint_frequency: Annotated[int, Field(ge=1), _KEPT] = 5
     checkpoint_interval: Annotated[int | None, Field(ge=1), _KEPT] = None
     max_session_turns: Annotated[int | None, Field(ge=1), NoEffect("write 'max_turns'")] = None
