@@ -52,9 +52,8 @@ def test_order_and_fallback(genesis: Genesis, write: Write) -> None:
     """The strategy of a step, of the run, of genesis.toml; each hop has its reason."""
     write("parrots.py", PARROTS)
     write("ask.yaml", ASK)
-    write(
-        "genesis.toml", '[plugins]\npaths = ["parrots.py"]\n[providers.broken]\nenabled = false\n'
-    )
+    paths = '[plugins]\npaths = ["parrots.py"]\n'
+    write("genesis.toml", f"{paths}[providers.broken]\nenabled = false\n")
 
     assert genesis.json("run", "ask.yaml")["outputs"] == {
         "a": "first says hi", "b": "second says hi",
