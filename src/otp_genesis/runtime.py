@@ -25,7 +25,6 @@ from otp_genesis.contracts.step_type import StepType
 from otp_genesis.contracts.store import Store
 from otp_genesis.deferred import deferred
 from otp_genesis.durable.memory import MemoryStore
-from otp_genesis.engine.check import check
 from otp_genesis.engine.output import as_data
 from otp_genesis.engine.program import Program
 from otp_genesis.engine.run import Listener
@@ -46,7 +45,9 @@ from otp_genesis.steps.document import document_type
 if TYPE_CHECKING:
     from otp_genesis import opening
     from otp_genesis.durable import sqlite
+    from otp_genesis.engine import check as checking
 else:
+    checking = deferred("otp_genesis.engine.check")
     opening = deferred("otp_genesis.opening")
     sqlite = deferred("otp_genesis.durable.sqlite")
 
@@ -221,7 +222,7 @@ class Runtime:
 
     def check(self, pipeline: Pipeline) -> Program:
         """Return the program, with its warnings; raise `InvalidDocument` with every complaint."""
-        return check(pipeline, self.catalog())
+        return checking.check(pipeline, self.catalog())
 
     # Running
 

@@ -149,7 +149,8 @@ def load_settings(folder: Path | None = None, environ: Mapping[str, str] | None 
 
 def _read(path: Path) -> dict[str, dict[str, Any]] | None:
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        data = tomllib.loads(text)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:

@@ -1,35 +1,48 @@
 """An older document in the spelling of today.
 
 Nothing is parsed and printed again: each change replaces the characters of one place, so that
-comments, order, quotes and blanks stay to the byte elsewhere. After each change the document is
-read anew, and a change that does not read as meant is taken back and told.
+comments, order, quotes and blanks stay to the byte elsewhere. A change is kept if the document,
+read anew, says what was meant and nothing else became another, and if the check then finds no
+more to complain of than before.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import partial
 
-from otp_genesis.contracts.entry import Deprecation
-from otp_genesis.errors import ExpressionError, InvalidDocument
-from otp_genesis.expr.rename import renamed
+from otp_genesis.compatibility import rewrites
+from otp_genesis.compatibility.draft import Draft, Edit
+from otp_genesis.compatibility.hints import hints
+from otp_genesis.compatibility.places import Kinds, pipelines_in, steps_in, within
+from otp_genesis.compatibility.rewrites import Found, Names, Refused
+from otp_genesis.compatibility.strictness import WHAT, strictness
 from otp_genesis.model.diagnostic import Diagnostic
-from otp_genesis.model.document import Document, Path, Span, read_document
+from otp_genesis.model.document import Document, Path
 from otp_genesis.model.load import parse_pipeline
 from otp_genesis.model.pipeline import Pipeline
 
-ROUNDS = 50
-"""How often a document is checked again after changes: each round mends all it can."""
+ROUNDS = 20
+"""How often names are looked for again after some were said in full; twice is usual."""
 
-Check = Callable[[Pipeline], tuple[Diagnostic, ...]]
-"""Returns every complaint about a document, warnings too."""
+Check = Callable[[Pipeline], Iterable[Diagnostic]]
+"""Returns every complaint about a document, warnings too; one for each path to a place."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What documents are judged by: the check, the step types, and what these are called now."""
+
+    check: Check
+    kinds: Kinds
+    names: Names = Names()
 
 
 @dataclass(frozen=True)
 class Change:
-    """One place that is written otherwise now. Lines from 1, of the text as it was then."""
+    """One place that is written otherwise now. The line, from 1, is that of the text before."""
 
     line: int
     what: str
@@ -37,245 +50,184 @@ class Change:
 
 @dataclass(frozen=True)
 class Migration:
-    """A document before and after, what was changed, and what a person must decide."""
+    """A document before and after, what was changed, and what a person must decide.
+
+    All places are those of the text before. Where there are `errors`, nothing is changed.
+    """
 
     file: str
     before: str
     after: str
+    passed: bool
+    """Whether the check let it pass as it was."""
     changes: tuple[Change, ...] = ()
     undecided: tuple[Diagnostic, ...] = ()
+    errors: tuple[Diagnostic, ...] = ()
+    """What the check finds in it however it is rewritten."""
+    warnings: tuple[Diagnostic, ...] = ()
 
     @property
     def diff(self) -> str:
         """The changes as a unified diff."""
         lines = difflib.unified_diff(
-            self.before.splitlines(keepends=True),
-            self.after.splitlines(keepends=True),
+            _lines(self.before),
+            _lines(self.after),
             f"a/{self.file.lstrip('/')}",
             f"b/{self.file.lstrip('/')}",
         )
-        return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
+        unended = "\n\\ No newline at end of file\n"
+        return "".join(line if line.endswith("\n") else f"{line}{unended}" for line in lines)
 
 
-@dataclass(frozen=True)
-class Names:
-    """What step types are called now."""
-
-    aliases: Mapping[str, str] = field(default_factory=dict)
-    deprecated: Mapping[str, Deprecation] = field(default_factory=dict)
-
-    def of(self, name: str) -> str:
-        """Return the name to write instead of `name`, or `name` itself."""
-        seen: set[str] = set()
-        while name not in seen:
-            seen.add(name)
-            deprecation = self.deprecated.get(name)
-            instead = deprecation.use if deprecation else None
-            name = instead or self.aliases.get(name, name)
-        return name
-
-
-def migrate(text: str, file: str, check: Check, names: Names) -> Migration:
+def migrate(text: str, file: str, rules: Rules) -> Migration:
     """Return the document as it is written now; raise `InvalidDocument` where it is none at all.
 
-    It becomes `strict: true`, unless something in it can only be read by the older rules: then it
-    stays as it is in that, and what is in the way is told.
+    Each pipeline in it becomes `strict: true`, unless something in it can only be read by the
+    older rules: then it stays as it is in that, and what is in the way is told.
     """
-    worker = _Worker(text, file, check, names)
+    worker = _Worker(Draft(text, file), rules)
+    passed = not worker.errors(worker.draft)
     worker.structure()
-    loose = worker.text
-    if worker.make_strict():
-        worker.mend()
-        left = worker.errors()
-        if left and not _errors(check, loose, file):
-            worker.undo_strict(loose)
-            told = tuple(replace(one, severity="warning") for one in left)
-            return worker.result((*worker.undecided, *told))
-    return worker.result((*worker.undecided, *worker.errors()))
-
-
-def _errors(check: Check, text: str, file: str) -> list[Diagnostic]:
-    pipeline = parse_pipeline(text, file, lenient=True)
-    return [one for one in check(pipeline) if one.severity == "error"]
+    errors = worker.errors(worker.draft)
+    if not errors:
+        worker.say_names()
+        worker.make_strict()
+    draft = worker.draft
+    complaints = draft.first_told(worker.complaints(draft))
+    told = [*worker.undecided]
+    if errors:
+        told += draft.first_told(hints(draft.document, rules.kinds, errors))
+    return Migration(
+        file,
+        text,
+        text if errors else draft.text,
+        passed,
+        () if errors else tuple(sorted(worker.changes, key=lambda change: change.line)),
+        tuple(sorted(set(told))),
+        tuple(sorted({one for one in complaints if one.severity == "error"})),
+        tuple(sorted({one for one in complaints if one.severity == "warning"})),
+    )
 
 
 class _Worker:
-    def __init__(self, text: str, file: str, check: Check, names: Names):
-        self.before = self.text = text
-        self.file, self.check, self.names = file, check, names
+    def __init__(self, draft: Draft, rules: Rules):
+        self.draft, self.rules = draft, rules
         self.changes: list[Change] = []
         self.undecided: list[Diagnostic] = []
 
-    def result(self, undecided: tuple[Diagnostic, ...]) -> Migration:
-        return Migration(self.file, self.before, self.text, tuple(self.changes), undecided)
+    def complaints(self, draft: Draft) -> list[Diagnostic]:
+        pipeline = parse_pipeline(draft.text, draft.document.file, lenient=True)
+        return list(self.rules.check(pipeline))
 
-    def errors(self) -> list[Diagnostic]:
-        return _errors(self.check, self.text, self.file)
+    def errors(self, draft: Draft) -> list[Diagnostic]:
+        return [one for one in self.complaints(draft) if one.severity == "error"]
 
     def structure(self) -> None:
-        """Write types, prompt parts and variables as they are written now."""
-        for _ in range(ROUNDS * 20):
-            if not self._one_place():
-                return
+        """Write types, prompt parts, variables, sources and results as they are written now."""
+        kinds = self.rules.kinds
+        used = {place.keys["type"] for place in steps_in(self.draft.document.data, kinds)}
+        for old in sorted(name for name in used if self.rules.names.of(name) != name):
+            self._carry_out(partial(rewrites.types, kinds=kinds, names=self.rules.names, old=old))
+        self._carry_out(partial(rewrites.parts_of_prompts, kinds=kinds))
+        self._carry_out(partial(rewrites.variables, kinds=kinds))
+        self._carry_out(partial(rewrites.sources, kinds=kinds))
+        wrong = [one for one in self.errors(self.draft) if one.code == "expression"]
+        places = [one.at for one in wrong if one.at and one.file == self.draft.document.file]
+        self._carry_out(partial(rewrites.forms, places=dict.fromkeys(places)))
 
-    def _one_place(self) -> bool:
-        """Change the first place that is written otherwise now; whether there was one."""
-        document = read_document(self.text, self.file)
-        for path, step in _steps(document.data, ()):
-            for at, span, new, what in _rewrites(document, path, step, self.names):
-                known = {(one.line, one.column) for one in self.undecided}
-                if (span.line, span.column) in known:
-                    continue
-                self._replace(document, at, span, new, what)
-                return True
-        return False
-
-    def _replace(self, document: Document, at: Path, span: Span, new: str, what: str) -> None:
-        text = f"{self.text[: span.start]}{new}{self.text[span.end :]}"
-        try:
-            read_document(text, self.file)
-        except InvalidDocument:
-            message = f"{what}: it cannot be changed here without breaking the document"
-            self.undecided.append(document.diagnose(span, "undecided", message, warning=True))
+    def _carry_out(self, look: Callable[[Document], Found]) -> None:
+        """Make the edits that `look` finds; tell of each that cannot be made."""
+        found = list(look(self.draft.document))
+        edits = [one for one in found if isinstance(one, Edit)]
+        for one in found:
+            if isinstance(one, Refused):
+                self._tell(one.path, one.why)
+        if not edits:
             return
-        self.text = text
-        self.changes.append(Change(span.line, what))
+        trial = self.draft.fork()
+        refused = trial.apply(edits)
+        before = self.errors(self.draft)
+        worse = [one for one in self.errors(trial) if one.message not in _messages(before)]
+        if len(self.errors(trial)) > len(before):
+            for edit in edits:
+                why = f"the document would not pass then: {worse[0].message}" if worse else ""
+                self._tell(edit.places[0], f"{edit.what}: {why}")
+            return
+        for edit in refused:
+            why = "it cannot be changed here without changing something else"
+            self._tell(edit.places[0], f"{edit.what}: {why}")
+        self._adopt(trial, [edit for edit in edits if edit not in refused])
 
-    def make_strict(self) -> bool:
-        """Say `strict: true`; whether the document is strict now, or was before."""
-        pipeline = parse_pipeline(self.text, self.file, lenient=True)
-        if pipeline.strict:
-            return True
-        document = pipeline.document
-        value = (*pipeline.at, "strict")
-        if value in document.values:
-            span = document.values[value]
-            self.text = f"{self.text[: span.start]}true{self.text[span.end :]}"
-            self.changes.append(Change(span.line, "strict: true"))
-            return True
-        first = next((path for path in document.keys if path[:-1] == pipeline.at), None)
-        if first is None:
-            return False
-        span = document.keys[first]
-        line_start = self.text.rfind("\n", 0, span.start) + 1
-        before = self.text[line_start : span.start]
-        new = "strict: true, " if before.strip() else f"strict: true\n{before}"
-        text = f"{self.text[: span.start]}{new}{self.text[span.start :]}"
-        try:
-            strict = parse_pipeline(text, self.file, lenient=True).strict
-        except InvalidDocument:
-            strict = False
-        if strict:
-            self.text = text
-            self.changes.append(Change(span.line, "strict: true"))
-        return strict
+    def _adopt(self, trial: Draft, edits: list[Edit]) -> None:
+        for edit in edits:
+            line = self.draft.first_place(edit.start).line
+            self.changes.append(Change(line, edit.what))
+        self.draft = trial
 
-    def undo_strict(self, loose: str) -> None:
-        self.text = loose
-        self.changes = [one for one in self.changes if not _of_strictness(one)]
+    def _tell(self, path: Path, why: str) -> None:
+        document = self.draft.document
+        one = document.diagnose(document.at(path, key=True), "undecided", why, warning=True)
+        self.undecided += self.draft.first_told([one])
 
-    def mend(self) -> None:
+    def say_names(self) -> None:
         """Let expressions say where their names come from, as strict documents do."""
         hopeless: set[Path] = set()
         for _ in range(ROUNDS):
-            pipeline = parse_pipeline(self.text, self.file, lenient=True)
             wanted: dict[Path, dict[str, str]] = {}
-            for one in self.check(pipeline):
-                if one.fix and one.file == self.file and one.at not in hopeless:
-                    old, new = one.fix
-                    wanted.setdefault(one.at, {})[old] = new
+            for one in self._bare():
+                if one.fix and one.at not in hopeless:
+                    wanted.setdefault(one.at, {})[one.fix[0]] = one.fix[1]
             if not wanted:
                 return
-            # One place a round: the places of the others move with it.
-            at, names = next(iter(wanted.items()))
-            if not self._rename(pipeline.document, at, names):
-                hopeless.add(at)
+            hopeless |= wanted.keys()
+            self._carry_out(partial(rewrites.names, wanted=wanted))
 
-    def _rename(self, document: Document, at: Path, names: dict[str, str]) -> bool:
-        span = document.values.get(at)
-        value = _value(document.data, at)
-        if span is None or not isinstance(value, str):
-            return False
-        raw = self.text[span.start : span.end]
-        bare = "{{" not in value and "{%" not in value
-        quote = raw[:1] if raw[:1] in ("'", '"') else ""
-        inner = raw[1:-1] if quote else raw
-        try:
-            meant = renamed(value, names, bare=bare)
-            new = quote + renamed(inner, names, bare=bare) + quote
-        except ExpressionError:
-            return False
-        text = f"{self.text[: span.start]}{new}{self.text[span.end :]}"
-        try:
-            read = read_document(text, self.file)
-        except InvalidDocument:
-            return False
-        if _value(read.data, at) != meant or meant == value:
-            return False
-        self.text = text
-        for old, said in names.items():
-            self.changes.append(Change(span.line, f"{old} → {said}"))
-        return True
+    def _bare(self) -> list[Diagnostic]:
+        """Return what the check would say of names if every pipeline were strict."""
+        trial = self.draft.fork()
+        found = strictness(trial.document, self._loose(trial))
+        trial.apply([one for one in found if isinstance(one, Edit)])
+        file = trial.document.file
+        return [one for one in self.complaints(trial) if one.fix and one.file == file]
 
+    def _loose(self, draft: Draft) -> list[Path]:
+        data = draft.document.data
+        found = pipelines_in(data, self.rules.kinds)
+        return [path for path in found if within(data, (*path, "strict")) is not True]
 
-def _of_strictness(change: Change) -> bool:
-    return change.what == "strict: true" or " → steps." in change.what or " → state." in change.what
-
-
-def _value(data: Any, at: Path) -> Any:
-    for key in at:
-        try:
-            data = data[key]
-        except (LookupError, TypeError):
-            return None
-    return data
+    def make_strict(self) -> None:
+        """Say `strict: true` in every pipeline that passes then."""
+        chosen = self._loose(self.draft)
+        while chosen:
+            trial = self.draft.fork()
+            found = list(strictness(trial.document, chosen))
+            edits = [one for one in found if isinstance(one, Edit)]
+            refused = trial.apply(edits)
+            errors = self.errors(trial)
+            if not errors:
+                for one in found:
+                    if isinstance(one, Refused):
+                        self._tell(one.path, one.why)
+                for edit in refused:
+                    self._tell(edit.places[0], f"'{WHAT}' cannot be added here")
+                self._adopt(trial, [edit for edit in edits if edit not in refused])
+                return
+            told = trial.first_told(replace(one, severity="warning") for one in errors)
+            self.undecided += told
+            guilty = {_pipeline_of(one.at, chosen) for one in errors}
+            chosen = [path for path in chosen if path not in guilty and None not in guilty]
 
 
-def _steps(data: Any, at: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Yield every mapping that looks like a step, however deep, with its place."""
-    if isinstance(data, dict):
-        if isinstance(data.get("type"), str) and isinstance(data.get("name"), str):
-            yield at, data
-        for key, value in data.items():
-            yield from _steps(value, (*at, key))
-    elif isinstance(data, list):
-        for index, value in enumerate(data):
-            yield from _steps(value, (*at, index))
+def _pipeline_of(at: Path, pipelines: list[Path]) -> Path | None:
+    """Return the innermost pipeline that a place is in."""
+    around = [path for path in pipelines if at and at[: len(path)] == path]
+    return max(around, key=len, default=None)
 
 
-Rewrite = tuple[Path, Span, str, str]
+def _messages(complaints: Iterable[Diagnostic]) -> set[str]:
+    return {one.message for one in complaints}
 
 
-def _rewrites(
-    document: Document, path: Path, step: dict[str, Any], names: Names
-) -> Iterator[Rewrite]:
-    """Yield each place of a step that is written otherwise now: where, the new text, in words."""
-    kind = step["type"]
-    if (new := names.of(kind)) != kind:
-        at = (*path, "type")
-        yield at, document.at(at), new, f"type {kind} → {new}"
-    if isinstance(prompt := step.get("prompt"), list):
-        for index, part in enumerate(prompt):
-            if isinstance(part, dict) and part.get("type") == "previous_response":
-                at = (*path, "prompt", index, "name")
-                if "name" in part and "step" not in part and at in document.keys:
-                    yield at, document.keys[at], "step", "previous_response: name → step"
-    if kind == "set_variable" and "variables" not in step:
-        yield from _one_variable(document, path, step)
-
-
-def _one_variable(document: Document, path: Path, step: dict[str, Any]) -> Iterator[Rewrite]:
-    """Yield `variable: NAME` and `value: …`, which stood side by side, as one mapping."""
-    name, key, value = step.get("variable"), (*path, "variable"), (*path, "value")
-    if not isinstance(name, str) or "value" not in step:
-        return
-    whole = document.values.get(value)
-    first, second = document.keys.get(key), document.keys.get(value)
-    if whole is None or first is None or second is None or second.start < first.start:
-        return
-    raw = document.text[whole.start : whole.end]
-    between = document.text[document.values[key].end : second.start]
-    if between.strip(" ,\n") or "\n" in raw:
-        return
-    span = Span(first.line, first.column, first.start, whole.end)
-    yield key, span, f"variables: {{{name}: {raw}}}", "variable, value → variables"
+def _lines(text: str) -> list[str]:
+    """Return the lines as `diff` counts them, each with its end."""
+    return [line for line in text.replace("\n", "\n\0").split("\0") if line]

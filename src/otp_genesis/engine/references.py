@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from otp_genesis.errors import ExpressionError, did_you_mean
 from otp_genesis.expr.scope import ROOTS
-from otp_genesis.expr.template import Condition, Reference, Template
+from otp_genesis.expr.template import Condition, Reference, Template, has_template
 from otp_genesis.model.diagnostic import Diagnostic
 from otp_genesis.model.document import Path
 from otp_genesis.model.pipeline import IMPLICIT_INPUTS, Pipeline
@@ -46,9 +46,23 @@ class Visible:
                 found.append(replace(complaint, at=at, fix=fix))
         return found
 
-    def _fix(self, name: str) -> tuple[str, str]:
-        where = "steps" if name in self.steps or name in self.later else "state"
-        return name, f"{where}.{name}"
+    def _fix(self, name: str) -> tuple[str, str] | None:
+        """Return what to write instead of a bare name, where it can mean one thing only."""
+        if any(has_template(local) for local in self.local):
+            return None
+        meanings = self._meanings(name)
+        return (name, meanings[0]) if len(meanings) == 1 else None
+
+    def _meanings(self, name: str) -> list[str]:
+        """Return what a bare name stands for: a variable, where it is set by then, or a step."""
+        state, steps = f"state.{name}", f"steps.{name}"
+        if name in self.pipeline.variables:
+            return [state]
+        if name in self.steps:
+            return [steps, state] if name in self.variables else [steps]
+        if name not in self.variables:
+            return [steps]
+        return [state, f"{name}()"] if self.function(name) else [state]
 
     def step_complaint(self, name: str, at: Path) -> Diagnostic | None:
         """Return what is wrong with naming the step (or the loop around) whose result is meant."""
@@ -91,12 +105,11 @@ class Visible:
     def _bare_problem(self, name: str) -> tuple[str, str, str] | None:
         if name in self.variables and not self.pipeline.strict:
             return None
-        if name in self.steps or name in self.later:
+        if name in self.variables or name in self.steps or name in self.later:
             if not self.pipeline.strict:
                 return self._step_problem(name, name)
-            return "bare-name", f"a strict document says 'steps.{name}'", name
-        if name in self.variables:
-            return "bare-name", f"a strict document says 'state.{name}'", name
+            meant = " or ".join(map(repr, self._meanings(name)))
+            return "bare-name", f"a strict document says {meant}", name
         if self.function(name):
             return None
         known = {*ROOTS, *self.local, *self.steps, *self.variables}
@@ -110,4 +123,4 @@ def expression_complaint(pipeline: Pipeline, at: Path, error: ExpressionError) -
     lines = inner.splitlines()
     needle = lines[min(error.line, len(lines) - 1)].strip() if lines else ""
     span = document.within(at, needle) if needle else document.at(at)
-    return document.diagnose(span, "expression", error.reason)
+    return replace(document.diagnose(span, "expression", error.reason), at=at)

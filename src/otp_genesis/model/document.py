@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -45,6 +46,7 @@ _WORDS: dict[str, Any] = {
 }
 _MAYBE_DEEP = re.compile(r"^[ ]{900}|(?:[-?][ ]){400}", re.MULTILINE)
 _SURROGATES = re.compile(r"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
+_SAVED = len(r"\ud83d\ude00") - len(r"\U0001f600")
 _STRING_TAG = "tag:yaml.org,2002:str"
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null")}
 
@@ -123,10 +125,11 @@ class Document:
 
 def read_document(text: str, file: str = "<text>") -> Document:
     """Return the document in `text`; raise `InvalidDocument` where it cannot be read at all."""
+    read = text
     if _SURROGATES.search(text) and _is_json(text):
         # JSON writes a character beyond U+FFFF as two escapes, YAML as one.
-        text = _SURROGATES.sub(_one_escape, text)
-    bare = Document(file, text, None)
+        read = _SURROGATES.sub(_one_escape, text)
+    bare = Document(file, read, None)
     try:
         root = _composed(bare)
     except UnicodeEncodeError as error:
@@ -137,10 +140,16 @@ def read_document(text: str, file: str = "<text>") -> Document:
     except (yaml.YAMLError, RecursionError) as error:
         message = str(error).splitlines()[0]
         raise InvalidDocument([bare.diagnose(Span(1, 1, 0, 0), "yaml", message)]) from None
-    builder = _Builder(bare)
+    builder = _Builder(Document(file, text, None), _shortened(text) if read != text else ())
     data = builder.build(root, ()) if root is not None else None
     found = tuple(sorted(builder.complaints))
     return Document(file, text, data, builder.values, builder.keys, found)
+
+
+def _shortened(text: str) -> tuple[int, ...]:
+    """Return where, in the text that was read, each pair of escapes has become one."""
+    pairs = enumerate(_SURROGATES.finditer(text))
+    return tuple(pair.start() - _SAVED * before for before, pair in pairs)
 
 
 def _composed(bare: Document) -> yaml.Node | None:
@@ -200,18 +209,19 @@ def _yaml_complaint(document: Document, error: yaml.MarkedYAMLError) -> Diagnost
 class _Builder:
     """Turns composed nodes into data, collecting places and complaints."""
 
-    def __init__(self, document: Document):
+    def __init__(self, document: Document, shortened: tuple[int, ...] = ()):
         self.document = document
         self.values: dict[Path, Span] = {}
         self.keys: dict[Path, Span] = {}
         self.complaints: list[Diagnostic] = []
+        self._shortened = shortened
         self._seen: set[int] = set()
         self._open: set[int] = set()
         self._aliased = 0
         self._inside_alias = 0
 
     def build(self, node: yaml.Node, path: Path) -> Any:
-        self.values[path] = _span(node)
+        self.values[path] = self._span(node)
         if len(path) > MAX_DEPTH:
             return self._complain(node, "too-deep", f"more than {MAX_DEPTH} levels deep")
         if isinstance(node, yaml.ScalarNode):
@@ -240,11 +250,9 @@ class _Builder:
 
     def _mapping(self, node: yaml.Node, path: Path) -> dict[str, Any]:
         result: dict[str, Any] = {}
-        merged: dict[str, Any] = {}
+        merged = self._merged(node, path)
         for key_node, value_node in node.value:
-            if getattr(key_node, "value", None) == "<<" and not key_node.style:
-                for source in self._merge_sources(value_node):
-                    merged = {**(self.build(source, path) or {}), **merged}
+            if _merges(key_node):
                 continue
             key = self._key(key_node)
             place = (*path, key)
@@ -253,10 +261,39 @@ class _Builder:
                 message = f"key {key!r} is given twice; it stands in line {first.line} already"
                 self._complain(key_node, "duplicate-key", message)
                 continue
-            self.keys[place] = _span(key_node)
+            if key in merged:
+                self._forget(place)
+            self.keys[place] = self._span(key_node)
             result[key] = self.build(value_node, place)
-        self.values[path] = _span(node)
+        self.values[path] = self._span(node)
         return {**merged, **result} if merged else result
+
+    def _merged(self, node: yaml.Node, path: Path) -> dict[str, Any]:
+        """Return what `<<` brings. It is read first: the mapping's own values keep their places."""
+        merged: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if _merges(key_node):
+                for source in self._merge_sources(value_node):
+                    merged = self._beneath(source, path, merged)
+        return merged
+
+    def _beneath(self, source: yaml.Node, path: Path, merged: dict[str, Any]) -> dict[str, Any]:
+        """Return `merged` with what it lacks of `source`; the places of what it has stay."""
+        values, keys = self.values, self.keys
+        self.values, self.keys = {}, {}
+        found = self.build(source, path) or {}
+        new = {place for place in self.values if len(place) > len(path)}
+        shown = {place for place in new if place[len(path)] not in merged}
+        values |= {place: self.values[place] for place in shown}
+        keys |= {place: span for place, span in self.keys.items() if place in shown}
+        self.values, self.keys = values, keys
+        return {**found, **merged}
+
+    def _forget(self, place: Path) -> None:
+        """Forget the places below `place`: what was merged there is written anew."""
+        for places in (self.values, self.keys):
+            for one in [one for one in places if one[: len(place)] == place]:
+                del places[one]
 
     def _merge_sources(self, node: yaml.Node) -> Iterator[yaml.Node]:
         sources = node.value if isinstance(node, yaml.SequenceNode) else [node]
@@ -282,7 +319,21 @@ class _Builder:
         return _plain(text) if plain else text
 
     def _complain(self, node: yaml.Node, code: str, message: str) -> None:
-        self.complaints.append(self.document.diagnose(_span(node), code, message))
+        self.complaints.append(self.document.diagnose(self._span(node), code, message))
+
+    def _span(self, node: yaml.Node) -> Span:
+        span = _span(node)
+        if not self._shortened:
+            return span
+        start, end = (
+            at + _SAVED * bisect_left(self._shortened, at) for at in (span.start, span.end)
+        )
+        line_start = self.document.text.rfind("\n", 0, start) + 1
+        return Span(span.line, start - line_start + 1, start, end)
+
+
+def _merges(key: yaml.Node) -> bool:
+    return getattr(key, "value", None) == "<<" and not key.style
 
 
 def _plain(text: str) -> Any:

@@ -21,7 +21,7 @@ from otp_genesis.model.frozen import Frozen
 class ProviderSettings(Frozen):
     """The table `[providers.NAME]`. What it does not say stays as the provider was registered."""
 
-    model_config = ConfigDict(allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(allow_inf_nan=False)
 
     enabled: bool = True
     """Whether it may be asked at all."""
