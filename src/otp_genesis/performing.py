@@ -5,23 +5,20 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from otp_genesis.contracts.catalog import StepRegistry
 from otp_genesis.contracts.plugin import CONFIG, Quarantined
 from otp_genesis.contracts.provider import Models, RegisteredProvider
-from otp_genesis.contracts.provider_registry import ProviderRegistry
-from otp_genesis.contracts.registry import Change
 from otp_genesis.contracts.store import Entry, Store
 from otp_genesis.deferred import deferred
 from otp_genesis.engine.program import Program
 from otp_genesis.engine.report import finished, report
 from otp_genesis.engine.run import Listener, Observer, Run, inner_scope, run_program
-from otp_genesis.errors import GenesisError, StoreUnavailable, UsageError, did_you_mean
+from otp_genesis.errors import GenesisError, StoreUnavailable, UsageError
 from otp_genesis.expr.scope import Scope
 from otp_genesis.extension.installing import Registries
 from otp_genesis.model.change import Revision
@@ -37,11 +34,9 @@ from otp_genesis.model.event import (
 from otp_genesis.model.outcome import Failed, Ok, Suspended
 from otp_genesis.model.pipeline import Pipeline, StepSettings
 from otp_genesis.model.run import Mode, RunReport, RunRequest, fold
-from otp_genesis.providers.configure import ProviderSettings, configured
 from otp_genesis.providers.pool import Pool
 from otp_genesis.providers.scripted import ScriptedProvider
-from otp_genesis.providers.strategies import built_in_strategies
-from otp_genesis.settings import FILE, Settings, load_settings
+from otp_genesis.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from otp_genesis import opening, telemetry
@@ -56,54 +51,33 @@ _END: dict[type, Literal["done", "failed", "waiting"]] = {
 }
 START = "@start"
 """The journal's row for the files at the first start."""
-CLOCK_SLACK_S = 2.0
 HEALTH_INTERVAL_S = 30.0
 
 
 class Performer:
     """Performs runs with the registries of one runtime."""
 
-    registries: Registries
-
     def __init__(
         self,
         settings: Settings,
-        steps: StepRegistry,
-        providers: ProviderRegistry,
-        listeners: Iterable[Listener],
+        registries: Registries,
+        listeners: tuple[Listener, ...],
+        observers: list[Observer],
+        *,
+        strategy: str,
+        bring: Callable[[], None],
+        quarantined: Callable[[], tuple[Quarantined, ...]],
     ):
-        self.settings, self._steps, self._providers = settings, steps, providers
-        self.strategies = built_in_strategies()
-        self.listeners = tuple(listeners)
-        self.observers: tuple[Observer, ...] = ()
-        self.quarantined: Callable[[], tuple[Quarantined, ...]] = tuple
+        self.settings, self.registries = settings, registries
+        self.listeners, self.observers = listeners, observers
+        self.bring, self.quarantined = bring, quarantined
         self._going: dict[str, Run] = {}
         self._told: set[asyncio.Task[None]] = set()
-        self.bring: Callable[[], None] = _nothing
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._telemetry: telemetry.Telemetry | None = None
-        strategy, self._wanted = _provider_tables(settings)
-        self._configured: dict[str, RegisteredProvider] = {}
-        self.pool = Pool(providers, self.strategies, strategy=strategy, tell=self.broadcast)
-        providers.subscribe(self._configure)
-        providers.register(_scripted(settings), origin="built-in")
-
-    def _configure(self, change: Change, name: str) -> None:
-        """Give a provider what genesis.toml says of it, whenever it comes."""
-        wanted = self._wanted.get(name)
-        if wanted is None or change not in ("registered", "replaced"):
-            return
-        entry = self._providers.get(name)
-        if entry is not self._configured.get(name):
-            self._configured[name] = configured(entry, wanted)
-            self._providers.add(self._configured[name], replace=True)
-
-    def require_known(self) -> None:
-        """Raise `UsageError` where genesis.toml speaks of a provider that is not there."""
-        if unknown := set(self._wanted) - set(self._providers.names()):
-            name = min(unknown)
-            near = did_you_mean(name, self._providers.names())
-            source = self.settings.source or FILE
-            raise UsageError(f"{source}: [providers.{name}] no provider {name!r}{near}")
+        self.pool = Pool(
+            registries.providers, registries.strategies, strategy=strategy, tell=self.broadcast
+        )
 
     async def watch_health(self) -> None:
         """Ask the providers how they are, again and again, while runs are going."""
@@ -126,6 +100,12 @@ class Performer:
         if not self._going:
             for observer in self.observers:
                 observer("", event)
+            return
+        assert self._loop is not None
+        # Plugins may be loaded in a thread, so that the runs go on meanwhile.
+        self._loop.call_soon_threadsafe(self._emit, event)
+
+    def _emit(self, event: Event) -> None:
         for run in self._going.values():
             task = asyncio.get_running_loop().create_task(run.emit(event))
             self._told.add(task)
@@ -136,6 +116,7 @@ class Performer:
     ) -> RunReport:
         """Perform a run, or what is left of it, and return how it ended."""
         await self.open_telemetry()
+        self._loop = asyncio.get_running_loop()
         began = time.time()
         pipeline = program.pipeline
         scope = initial_scope(program, request, self.settings)
@@ -202,7 +183,7 @@ class Performer:
             approve=request.approve,
             output=Path(request.output) if request.output else None,
             listeners=self.listeners,
-            observers=self.observers,
+            observers=tuple(self.observers),
         )
         return prepared
 
@@ -219,7 +200,7 @@ class Performer:
             await run.emit(event)
 
     async def _tell_registries(self, run: Run) -> None:
-        for registry in (self._steps, self._providers):
+        for registry in (self.registries.steps, self.registries.providers):
             stats = registry.stats()
             event = RegistryObserved(
                 at=time.time(),
@@ -256,10 +237,6 @@ class _Facts(Mapping[str, Any]):
         return len({*self._known, *self._registries.services, *self._registries.extras})
 
 
-def _nothing() -> None:
-    """Bring nothing: there are no plugins."""
-
-
 async def started_from(run: Run, opened: opening.Opened, *, writes: bool) -> Revision | None:
     """Return the files as they were when the run was first begun, keeping them the first time."""
     if (entry := run.journal.get(START)) is not None and isinstance(entry.outcome, Ok):
@@ -290,29 +267,6 @@ def _settings_of(opened: opening.Opened, settings: Settings) -> Settings:
     return load_settings(Path(project), settings.environ) if project else settings
 
 
-def _scripted(settings: Settings) -> ScriptedProvider:
-    script = settings.environ.get("GENESIS_SCRIPT")
-    if not script and (source := settings.source) is not None:
-        named = _provider_tables(settings)[1].get("scripted")
-        script = str(source.parent / named.file) if named and named.file else None
-    return ScriptedProvider.from_file(Path(script)) if script else ScriptedProvider()
-
-
-def _provider_tables(settings: Settings) -> tuple[str, dict[str, ProviderSettings]]:
-    """Return the strategy, and what genesis.toml says of each provider; raise `UsageError`."""
-    source = settings.source or FILE
-    strategy, tables = "priority", {}
-    for name, value in settings.sections.get("providers", {}).items():
-        if isinstance(value, Mapping):
-            tables[name] = settings.table(f"providers.{name}", value, ProviderSettings)
-        elif name == "strategy" and isinstance(value, str):
-            strategy = value
-        else:
-            hint = did_you_mean(name, ("strategy",))
-            raise UsageError(f"{source}: [providers] {name!r} is no table and no strategy{hint}")
-    return strategy, tables
-
-
 def _who_answers(mode: Mode) -> Callable[[RegisteredProvider], bool] | None:
     """Return who may be asked: in mock mode only those that answer from a script."""
     if mode == "replay":
@@ -322,19 +276,3 @@ def _who_answers(mode: Mode) -> Callable[[RegisteredProvider], bool] | None:
 
 def _is_scripted(entry: RegisteredProvider) -> bool:
     return isinstance(entry.provider, ScriptedProvider)
-
-
-def alive(pid: int, since: float) -> bool:
-    """Whether the process is still there: another may have got its number after `since`."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        pass
-    stat = Path(f"/proc/{pid}/stat")
-    if pid <= 0 or not stat.exists():
-        return pid > 0
-    ticks = int(stat.read_bytes().rpartition(b")")[2].split()[19])
-    booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
-    return booted + ticks / os.sysconf("SC_CLK_TCK") < since + CLOCK_SLACK_S

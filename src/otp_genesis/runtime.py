@@ -2,55 +2,75 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from functools import partial
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from otp_genesis import __version__
 from otp_genesis.background import Background
-from otp_genesis.codebase.record import run_folder
 from otp_genesis.contracts.capability import Capabilities
 from otp_genesis.contracts.catalog import Catalog, StepRegistry
-from otp_genesis.contracts.plugin import Plugin, Quarantined
+from otp_genesis.contracts.entry import Lazy
 from otp_genesis.contracts.provider_registry import ProviderRegistry
-from otp_genesis.contracts.step_type import StepType
-from otp_genesis.contracts.store import Store
 from otp_genesis.deferred import deferred
-from otp_genesis.durable.memory import MemoryStore
-from otp_genesis.engine.output import as_data
-from otp_genesis.engine.program import Program
-from otp_genesis.engine.run import Listener
 from otp_genesis.errors import PluginError, UsageError
 from otp_genesis.extension.installing import Registries
 from otp_genesis.extension.plugins import Plugins
-from otp_genesis.extension.record import Status
-from otp_genesis.model.event import Answered, Event, PluginChanged, RunStarted, TaskCrashed
-from otp_genesis.model.load import load_pipeline
-from otp_genesis.model.pipeline import Pipeline
-from otp_genesis.model.run import Mode, RunReport, RunRequest, RunState, fold
-from otp_genesis.performing import Performer, alive
-from otp_genesis.providers.pool import Pool
+from otp_genesis.providers import built_in_strategies
 from otp_genesis.settings import Settings, load_settings
 from otp_genesis.steps import built_in
-from otp_genesis.steps.document import document_type
 
 if TYPE_CHECKING:
-    from otp_genesis import opening
-    from otp_genesis.durable import sqlite
-    from otp_genesis.engine import check as checking
-else:
-    checking = deferred("otp_genesis.engine.check")
-    opening = deferred("otp_genesis.opening")
-    sqlite = deferred("otp_genesis.durable.sqlite")
+    import asyncio
+    from importlib import resources
 
+    from otp_genesis import history, opening, performing, provider_tables
+    from otp_genesis.codebase import record
+    from otp_genesis.contracts.plugin import Plugin, Quarantined
+    from otp_genesis.contracts.provider import RegisteredProvider
+    from otp_genesis.contracts.step_type import StepType
+    from otp_genesis.contracts.store import Store
+    from otp_genesis.durable import memory, sqlite
+    from otp_genesis.engine import check as checking
+    from otp_genesis.engine import output as outputs
+    from otp_genesis.engine.program import Program
+    from otp_genesis.engine.run import Listener, Observer
+    from otp_genesis.extension.record import Status
+    from otp_genesis.model import event as events
+    from otp_genesis.model import load as loading
+    from otp_genesis.model import pipeline as documents
+    from otp_genesis.model import run as runs
+    from otp_genesis.model.event import Event
+    from otp_genesis.model.pipeline import Pipeline
+    from otp_genesis.model.run import Mode, RunReport, RunState
+    from otp_genesis.providers.pool import Pool
+    from otp_genesis.steps import document as document_steps
+else:
+    # What a start does not need, and what together takes longer than all it needs.
+    asyncio = deferred("asyncio")
+    resources = deferred("importlib.resources")
+    history = deferred("otp_genesis.history")
+    opening = deferred("otp_genesis.opening")
+    performing = deferred("otp_genesis.performing")
+    provider_tables = deferred("otp_genesis.provider_tables")
+    record = deferred("otp_genesis.codebase.record")
+    memory = deferred("otp_genesis.durable.memory")
+    sqlite = deferred("otp_genesis.durable.sqlite")
+    checking = deferred("otp_genesis.engine.check")
+    outputs = deferred("otp_genesis.engine.output")
+    events = deferred("otp_genesis.model.event")
+    loading = deferred("otp_genesis.model.load")
+    documents = deferred("otp_genesis.model.pipeline")
+    runs = deferred("otp_genesis.model.run")
+    document_steps = deferred("otp_genesis.steps.document")
+
+HEALTH = "provider health"
+"""The background task that asks providers how they are, while runs are going."""
 PACKAGED = "package:"
 
 # A library says nothing unless its user asks for it: without this, warnings go to stderr.
@@ -80,29 +100,50 @@ class Runtime:
         self.capabilities = Capabilities()
         self.steps = StepRegistry(self.capabilities, _document)
         self.providers = ProviderRegistry(self.capabilities)
-        self._performer = Performer(self.settings, self.steps, self.providers, listeners)
-        self.strategies = self._performer.strategies
+        self.strategies = built_in_strategies()
         registries = Registries(self.capabilities, self.steps, self.providers, self.strategies)
         self.functions = registries.functions
-        self._performer.registries = registries
+        self._registries = registries
         self._store = store
+        self._listeners = tuple(listeners)
+        self._observers: list[Observer] = []
+        self._made: performing.Performer | None = None
         self._depth = 0
-        self._starting = asyncio.Lock()
+        self._starting: asyncio.Lock | None = None
         self._background = Background(self._crashed)
         for kind in built_in():
             self.steps.add_lazy(kind)
+        self._tables: provider_tables.ProviderTables | None = None
+        if self.settings.sections.get("providers"):
+            self._tables = provider_tables.ProviderTables(self.settings, self.providers)
+        self.providers.add_lazy(Lazy("scripted", self._scripted))
         tables = self.settings.plugins
         self.plugins = Plugins(registries, tables, version=__version__, discover=discover)
         self.plugins.tell = self._changed
-        self._performer.bring = partial(self.plugins.bring, None)
-        self._performer.quarantined = lambda: self.quarantined
         self.plugins.give(plugins)
         self.plugins.give_files((*tables.paths, *map(Path, plugin_files)))
+
+    def _scripted(self) -> RegisteredProvider:
+        return provider_tables.scripted(self.settings)
+
+    @property
+    def _performer(self) -> performing.Performer:
+        if self._made is None:
+            self._made = performing.Performer(
+                self.settings,
+                self._registries,
+                self._listeners,
+                self._observers,
+                strategy=self._tables.strategy if self._tables else "priority",
+                bring=partial(self.plugins.bring, None),
+                quarantined=lambda: self.quarantined,
+            )
+        return self._made
 
     @classmethod
     def in_memory(cls, **options: Any) -> Self:
         """Return a runtime that keeps nothing once it is gone."""
-        return cls(store=MemoryStore(), **options)
+        return cls(store=memory.MemoryStore(), **options)
 
     @property
     def store(self) -> Store:
@@ -124,12 +165,12 @@ class Runtime:
     @property
     def services(self) -> Mapping[str, Callable[[], Any]]:
         """What plugins bring for steps to find in `ctx.facts`."""
-        return self._performer.registries.services
+        return self._registries.services
 
     def extra(self, place: str) -> tuple[Any, ...]:
         """Return what plugins brought to a place, such as `rules`; all of them are loaded."""
         self.plugins.bring(None)
-        return self._performer.registries.extra(place)
+        return self._registries.extra(place)
 
     # Starting and stopping
 
@@ -149,7 +190,6 @@ class Runtime:
         self._depth += 1
         if self._depth == 1:
             self._starting = asyncio.Lock()
-            self._background.begin("provider health", self._performer.watch_health)
         await self._start_plugins()
 
     async def stop(self) -> None:
@@ -160,6 +200,7 @@ class Runtime:
             await self.plugins.stop()
 
     async def _start_plugins(self) -> None:
+        assert self._starting is not None
         async with self._starting:
             for name, task in await self.plugins.start():
                 self._background.begin(name, task)
@@ -168,13 +209,16 @@ class Runtime:
     async def _started(self) -> AsyncIterator[None]:
         await self.start()
         try:
+            if HEALTH not in self._background.names:
+                self._background.begin(HEALTH, self._performer.watch_health)
             yield
         finally:
             await self.stop()
 
     async def close(self) -> None:
         """Let go of the store, and write out what logs, metrics and traces hold."""
-        await self._performer.close()
+        if self._made is not None:
+            await self._made.close()
         if self._store is not None:
             await self._store.close()
 
@@ -183,14 +227,21 @@ class Runtime:
         """The names of the tasks that run in the background now."""
         return self._background.names
 
+    def _tell(self, event: Event) -> None:
+        if self._made is not None:
+            self._made.broadcast(event)
+        else:
+            for observer in self._observers:
+                observer("", event)
+
     def _crashed(self, name: str, error: str, pause_s: float) -> None:
-        event = TaskCrashed(at=time.time(), name=name, error=error, restart_in_s=pause_s)
-        self._performer.broadcast(event)
+        event = events.TaskCrashed(at=time.time(), name=name, error=error, restart_in_s=pause_s)
+        self._tell(event)
 
     def _changed(self, name: str, status: Status, reason: str) -> None:
         if status in ("loaded", "started", "stopped", "quarantined"):
-            event = PluginChanged(at=time.time(), name=name, status=status, reason=reason)
-            self._performer.broadcast(event)
+            event = events.PluginChanged(at=time.time(), name=name, status=status, reason=reason)
+            self._tell(event)
 
     # Checking
 
@@ -202,8 +253,8 @@ class Runtime:
         text = str(name)
         if text.startswith(PACKAGED):
             package, _, file = text.removeprefix(PACKAGED).partition("/")
-            return load_pipeline(Path(str(files(package))) / file, lenient=True)
-        return load_pipeline(Path(text), lenient=True)
+            return loading.load_pipeline(Path(str(resources.files(package))) / file, lenient=True)
+        return loading.load_pipeline(Path(text), lenient=True)
 
     def catalog(self) -> Catalog:
         """Return everything documents are checked against, as it is now.
@@ -211,7 +262,8 @@ class Runtime:
         Raises `UsageError` where genesis.toml speaks of a plugin that is not there.
         """
         self.plugins.require_known()
-        self._performer.require_known()
+        if self._tables is not None:
+            self._tables.require_known()
         return Catalog(
             steps=self.steps.snapshot(),
             capabilities=self.capabilities.snapshot(),
@@ -240,7 +292,7 @@ class Runtime:
         approve: bool = False,
     ) -> RunReport:
         """Run a pipeline to its end, its failure or its first question."""
-        if not isinstance(pipeline, Pipeline):
+        if not isinstance(pipeline, documents.Pipeline):
             named, pipeline = str(pipeline), self.load(pipeline)
         else:
             named = pipeline.document.file
@@ -251,14 +303,14 @@ class Runtime:
         if complaint:
             raise UsageError(f"{named}: {complaint}")
         try:
-            taken = as_data(taken)
+            taken = outputs.as_data(taken)
         except ValueError as error:
             raise UsageError(f"{named}: an input is no JSON data: {error}") from None
         if not named.startswith(PACKAGED):
             named = str(Path(named).resolve())
         run_id = run_id or new_run_id()
-        run_folder(self.settings.home, run_id)
-        request = RunRequest(
+        record.run_folder(self.settings.home, run_id)
+        request = runs.RunRequest(
             run_id=run_id,
             pipeline=named,
             name=pipeline.name,
@@ -296,22 +348,11 @@ class Runtime:
 
     async def state(self, run_id: str) -> RunState:
         """Return a run as far as it is, as a fold over its events."""
-        await self.store.request(run_id)
-        events = [event for _, event in await self.store.events(run_id)]
-        state = fold(events)
-        begun = max((event.at for event in events if isinstance(event, RunStarted)), default=0.0)
-        goes_on = state.status != "running" or alive(state.pid, begun)
-        return state if goes_on else replace(state, status="interrupted")
+        return await history.state_of(self.store, run_id)
 
     async def answer(self, run_id: str, text: str, *, by: str = "person") -> None:
         """Answer the question of a suspended run; raise `UsageError` where none is open."""
-        state = await self.state(run_id)
-        if state.status != "suspended" or state.error_path is None:
-            raise UsageError(f"run {run_id!r} asks nothing; it is {state.status}")
-        if state.choices and text not in state.choices:
-            raise UsageError(f"{text!r} is no answer; it takes {', '.join(state.choices)}")
-        event = Answered(at=time.time(), path=state.error_path, answer=text, by=by)
-        await self.store.append(run_id, event)
+        await history.answer(self.store, run_id, text, by)
 
     async def forget(self, run_id: str) -> bool:
         """Remove a run and what it keeps on the disk; its commits and reports stay.
@@ -326,12 +367,12 @@ class Runtime:
 
     def observe(self, observer: Callable[[str, Event], None]) -> None:
         """Tell `observer(run id, event)` of everything; the id is empty outside of runs."""
-        self._performer.observers += (observer,)
+        self._observers.append(observer)
 
 
 def _document(source: Pipeline | Path, name: str | None) -> StepType[Any]:
-    pipeline = source if isinstance(source, Pipeline) else load_pipeline(source)
-    return document_type(pipeline, name=name)
+    pipeline = source if isinstance(source, documents.Pipeline) else loading.load_pipeline(source)
+    return document_steps.document_type(pipeline, name=name)
 
 
 def new_run_id() -> str:

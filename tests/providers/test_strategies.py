@@ -17,8 +17,9 @@ from otp_genesis.contracts.provider import (
     Request,
 )
 from otp_genesis.contracts.provider_registry import Candidate
+from otp_genesis.providers import built_in_strategies
 from otp_genesis.providers.estimate import OUTPUT_TOKENS, price_of, tokens_of
-from otp_genesis.providers.strategies import BUILT_IN, built_in_strategies
+from otp_genesis.providers.strategies import BUILT_IN
 
 REQUEST = Request(prompt="hi")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -14,16 +14,27 @@ from otp_genesis.cli.opened import JSON, PLUGINS, opened, warn_of_quarantined
 from otp_genesis.errors import UsageError
 
 if TYPE_CHECKING:
-    from otp_genesis.compatibility.migration import Migration, Names
-    from otp_genesis.compatibility.report import FileReport
+    from otp_genesis.compatibility.migration import Rules
+    from otp_genesis.compatibility.report import Examined, FileReport
+    from otp_genesis.contracts.step_type import StepType
     from otp_genesis.model.diagnostic import Diagnostic
     from otp_genesis.model.pipeline import Pipeline
     from otp_genesis.runtime import Runtime
 
+Form = Literal["text", "diff", "write", "report"]
+WORDS = {
+    "as_is": "runs as it is",
+    "changes": "migrating rewrites it",
+    "undecided": "a person must decide",
+    "fails": "does not pass the check",
+    "no_pipeline": "no pipeline",
+    "unreadable": "cannot be read",
+}
+
 
 def migrate(
     paths: Annotated[list[Path], typer.Argument(help="Documents, or folders of them.")],
-    diff: Annotated[bool, typer.Option("--diff", help="Show the changes.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Print the changes.")] = False,
     write: Annotated[bool, typer.Option("--write", help="Change the files.")] = False,
     report: Annotated[
         bool, typer.Option("--report", help="Say what runs, what changes, what is open.")
@@ -33,95 +44,138 @@ def migrate(
 ) -> None:
     """Rewrite documents in canonical spelling; comments, order and layout stay.
 
-    Ends with 1 where a person must decide something, with 2 where a document does not pass.
+    Without an option one document is printed as it would be, and of several the report. Ends with
+    1 where a person must decide something, with 2 where a document does not pass, cannot be read
+    or written, or where there is none.
     """
-    from otp_genesis.compatibility.report import compatibility, documents_in
+    from otp_genesis.compatibility.report import documents_in, examine
 
     if diff + write + report > 1:
         raise UsageError("--diff, --write and --report exclude each other")
     runtime = opened(plugins)
     warn_of_quarantined(runtime)
-    check, names = _check(runtime), _names(runtime)
-    files = list(documents_in(paths))
-    reports = [compatibility(path, check, names) for path in files]
-    if report:
-        _print_reports(reports, as_json)
-    else:
-        for path, one in zip(files, reports, strict=True):
-            if one.state == "no_pipeline":
-                print(f"{path}: no pipeline", file=sys.stderr)
-            elif one.state == "fails":
-                print("\n".join(one.errors), file=sys.stderr)
-            else:
-                _migrated(path, one, check, names, diff=diff, write=write)
-    states = {one.state for one in reports}
-    if "fails" in states:
-        raise typer.Exit(2)
-    if "undecided" in states:
-        raise typer.Exit(1)
-
-
-def _migrated(
-    path: Path,
-    told: FileReport,
-    check: Callable[[Pipeline], tuple[Diagnostic, ...]],
-    names: Names,
-    *,
-    diff: bool,
-    write: bool,
-) -> None:
-    from otp_genesis.compatibility.migration import migrate as migrated
-
-    data = path.read_bytes()
-    mark = b"\xef\xbb\xbf" if data.startswith(b"\xef\xbb\xbf") else b""
-    done: Migration = migrated(data.decode("utf-8-sig"), str(path), check, names)
-    if diff:
-        sys.stdout.write(done.diff)
-    elif write:
-        if done.after != done.before:
-            path.write_bytes(mark + done.after.encode())
-        print(f"{path}: {len(done.changes)} changes" if done.changes else f"{path}: as it is")
-    else:
-        sys.stdout.write(done.after)
-    for line in told.undecided:
-        print(line, file=sys.stderr)
-
-
-def _print_reports(reports: list[FileReport], as_json: bool) -> None:
+    rules = rules_of(runtime)
+    all_of_them = [examine(found, rules) for found in documents_in(paths)]
+    form: Form = "diff" if diff else "write" if write else "report" if report else "text"
+    if form == "text" and len(all_of_them) > 1:
+        form = "report"
+    problems = _written(all_of_them) if write else {}
     if as_json:
-        data = [one.model_dump(mode="json") for one in reports]
-        print(json.dumps({"version": 1, "files": data}, indent=2))
-        return
-    words = {
-        "as_is": "runs as it is",
-        "changes": "runs; migrating rewrites it",
-        "undecided": "runs; a person must decide",
-        "fails": "does not pass the check",
-        "no_pipeline": "no pipeline",
-    }
+        files = [_as_data(one, form, problems) for one in all_of_them]
+        print(json.dumps({"version": 1, "files": files}, indent=2))
+    elif form == "report":
+        _print_report([one.report for one in all_of_them])
+    else:
+        _print_each(all_of_them, form, problems)
+    if code := _exit_code([one.report for one in all_of_them], bool(problems)):
+        raise typer.Exit(code)
+
+
+def _exit_code(reports: list[FileReport], unwritten: bool) -> int:
+    states = {one.state for one in reports}
+    if unwritten or states & {"fails", "unreadable"} or states <= {"no_pipeline"}:
+        return 2
+    return 1 if "undecided" in states else 0
+
+
+def _written(files: list[Examined]) -> dict[Path, str]:
+    """Change the files; return what could not be changed, and why."""
+    from otp_genesis.compatibility.writing import replace_file
+
+    problems = {}
+    for one in files:
+        if one.after != one.before:
+            try:
+                replace_file(one.path, one.before, one.after)
+            except UsageError as error:
+                problems[one.path] = str(error)
+            except OSError as error:
+                problems[one.path] = f"{one.path}: cannot be written: {error.strerror or error}"
+    return problems
+
+
+def _as_data(one: Examined, form: Form, problems: dict[Path, str]) -> dict[str, Any]:
+    data = one.report.model_dump(mode="json")
+    if form == "diff":
+        data["diff"] = one.diff
+    elif form == "text":
+        data["text"] = one.after.decode("utf-8-sig") if one.after else None
+    elif form == "write":
+        data["written"] = one.after != one.before and one.path not in problems
+        data["problem"] = problems.get(one.path)
+    return data
+
+
+def _print_each(files: list[Examined], form: Form, problems: dict[Path, str]) -> None:
+    """Print results on stdout, and what is to be said of them on stderr."""
+    for one in files:
+        told = one.report
+        if told.state == "no_pipeline":
+            print(f"{told.file}: no pipeline", file=sys.stderr)
+        elif form == "text":
+            # The bytes as they would be in the file, whatever the terminal's own encoding.
+            sys.stdout.flush()
+            sys.stdout.buffer.write(one.after)
+        elif form == "diff":
+            sys.stdout.flush()
+            sys.stdout.buffer.write(one.diff.encode("utf-8", "backslashreplace"))
+        elif told.state not in ("fails", "unreadable") and one.path not in problems:
+            changed = f"{len(told.changes)} changes" if told.changes else "as it is"
+            _print(f"{told.file}: {changed}")
+        for line in (*told.versions, *told.errors, *told.undecided):
+            print(line, file=sys.stderr)
+        if one.path in problems:
+            print(problems[one.path], file=sys.stderr)
+
+
+def _print_report(reports: list[FileReport]) -> None:
     for one in reports:
-        print(f"{one.file}: {words[one.state]}")
-        for line in (*one.errors, *one.changes, *one.undecided, *one.warnings):
-            print(f"  {line}")
-    counts = {state: sum(one.state == state for one in reports) for state in words}
-    print(", ".join(f"{count} {words[state]}" for state, count in counts.items() if count))
+        if one.state == "no_pipeline" and len(reports) > 1:
+            continue
+        but = "" if one.passes or one.state not in ("changes", "undecided") else _UNLESS
+        _print(f"{one.file}: {WORDS[one.state]}{but}")
+        for label, lines in (
+            ("version: ", one.versions),
+            ("", one.errors),
+            ("", one.changes),
+            ("", one.undecided),
+            ("", (line for line in one.warnings if line not in one.undecided)),
+        ):
+            for line in lines:
+                _print(f"  {label}{line}")
+    counts = {state: sum(one.state == state for one in reports) for state in WORDS}
+    told = (f"{count} {WORDS[state]}" for state, count in counts.items() if count)
+    print(f"{len(reports)} files: {', '.join(told)}")
 
 
-def _check(runtime: Runtime) -> Callable[[Pipeline], tuple[Diagnostic, ...]]:
-    from otp_genesis.errors import InvalidDocument
+_UNLESS = "; it does not run unless it is"
 
-    def check(pipeline: Pipeline) -> tuple[Diagnostic, ...]:
+
+def _print(line: str) -> None:
+    """Print a line, also one with a file name that is no text."""
+    print(line.encode("utf-8", "backslashreplace").decode())
+
+
+def rules_of(runtime: Runtime) -> Rules:
+    """Return what documents are judged by: what is registered in `runtime`."""
+    from otp_genesis.compatibility.migration import Rules
+    from otp_genesis.compatibility.rewrites import Names
+    from otp_genesis.engine.check import Checker
+    from otp_genesis.errors import PluginError, RegistryError
+
+    catalog = runtime.catalog()
+
+    def check(pipeline: Pipeline) -> Iterable[Diagnostic]:
+        checker = Checker(catalog)
+        checker.document(pipeline)
+        return checker.complaints
+
+    def kinds(name: str) -> StepType[Any] | None:
         try:
-            return runtime.check(pipeline).warnings
-        except InvalidDocument as error:
-            return tuple(error.diagnostics)
+            return catalog.resolve(name).entry
+        except (RegistryError, PluginError):
+            return None
 
-    return check
-
-
-def _names(runtime: Runtime) -> Names:
-    from otp_genesis.compatibility.migration import Names
-
-    runtime.steps.names()
-    aliases = {name: one.of for name, one in runtime.steps.aliases().items()}
-    return Names(aliases, runtime.steps.deprecations())
+    known = runtime.steps.names()
+    aliases = {name: one.of for name, one in runtime.steps.aliases().items() if name not in known}
+    return Rules(check, kinds, Names(aliases, runtime.steps.deprecations()))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from otp_genesis.compatibility import rewrites
@@ -27,6 +27,9 @@ from otp_genesis.model.pipeline import Pipeline
 ROUNDS = 20
 """How often names are looked for again after some were said in full; twice is usual."""
 
+KEPT = 3
+"""How many texts are remembered with what the check said of them."""
+
 Check = Callable[[Pipeline], Iterable[Diagnostic]]
 """Returns every complaint about a document, warnings too; one for each path to a place."""
 
@@ -37,7 +40,7 @@ class Rules:
 
     check: Check
     kinds: Kinds
-    names: Names = Names()
+    names: Names = field(default_factory=Names)
 
 
 @dataclass(frozen=True)
@@ -114,10 +117,16 @@ class _Worker:
         self.draft, self.rules = draft, rules
         self.changes: list[Change] = []
         self.undecided: list[Diagnostic] = []
+        self._told: set[Path] = set()
+        self._checked: dict[str, list[Diagnostic]] = {}
 
     def complaints(self, draft: Draft) -> list[Diagnostic]:
-        pipeline = parse_pipeline(draft.text, draft.document.file, lenient=True)
-        return list(self.rules.check(pipeline))
+        if draft.text not in self._checked:
+            pipeline = parse_pipeline(draft.text, draft.document.file, lenient=True)
+            if len(self._checked) > KEPT:
+                self._checked.clear()
+            self._checked[draft.text] = list(self.rules.check(pipeline))
+        return self._checked[draft.text]
 
     def errors(self, draft: Draft) -> list[Diagnostic]:
         return [one for one in self.complaints(draft) if one.severity == "error"]
@@ -141,7 +150,8 @@ class _Worker:
         edits = [one for one in found if isinstance(one, Edit)]
         for one in found:
             if isinstance(one, Refused):
-                self._tell(one.path, one.why)
+                self._tell(one.paths[0], one.why)
+                self._told.update(one.paths)
         if not edits:
             return
         trial = self.draft.fork()
@@ -207,13 +217,13 @@ class _Worker:
             if not errors:
                 for one in found:
                     if isinstance(one, Refused):
-                        self._tell(one.path, one.why)
+                        self._tell(one.paths[0], one.why)
                 for edit in refused:
                     self._tell(edit.places[0], f"'{WHAT}' cannot be added here")
                 self._adopt(trial, [edit for edit in edits if edit not in refused])
                 return
-            told = trial.first_told(replace(one, severity="warning") for one in errors)
-            self.undecided += told
+            new = [replace(one, severity="warning") for one in errors if one.at not in self._told]
+            self.undecided += trial.first_told(new)
             guilty = {_pipeline_of(one.at, chosen) for one in errors}
             chosen = [path for path in chosen if path not in guilty and None not in guilty]
 

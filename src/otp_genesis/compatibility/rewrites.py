@@ -49,9 +49,9 @@ class Names:
 
 @dataclass(frozen=True)
 class Refused:
-    """A place that cannot be changed, and why."""
+    """A place that cannot be changed, and why. `paths` are all that lead to it."""
 
-    path: Path
+    paths: tuple[Path, ...]
     why: str
 
 
@@ -79,7 +79,7 @@ def parts_of_prompts(document: Document, kinds: Kinds) -> Found:
     twins = same_spans(document.keys)
     for span, paths in _grouped(document.keys, wanted):
         if problem := _unlike(paths, twins, span, dict.fromkeys(wanted)):
-            yield Refused(paths[0], problem)
+            yield Refused(tuple(paths), problem)
             continue
         quote = document.text[span.start] if document.text[span.start] in "'\"" else ""
         places = tuple(path[:-1] for path in twins[span.start, span.end])
@@ -111,7 +111,7 @@ def variables(document: Document, kinds: Kinds) -> Found:
         if not is_old or place.path in done or not {"variable", "value"} <= place.keys.keys():
             continue
         if "variables" in place.keys or not isinstance(name, str) or "{{" in name:
-            yield Refused(first, "write 'variables: {NAME: VALUE}'")
+            yield Refused((first,), "write 'variables: {NAME: VALUE}'")
             continue
         same = [path[:-1] for path in twins[keys[first].start, keys[first].end]]
         others = [path[:-1] for path in twins[keys[second].start, keys[second].end]]
@@ -119,7 +119,7 @@ def variables(document: Document, kinds: Kinds) -> Found:
         between = document.text[values[first].end : keys[second].start]
         beside = _BETWEEN if is_flow(document, place.path) else _BETWEEN_LINES
         if same != others or not beside.fullmatch(between):
-            yield Refused(first, "'variable' and 'value' do not stand side by side")
+            yield Refused((first,), "'variable' and 'value' do not stand side by side")
             continue
         new = _one_mapping(document, place.path)
         yield Edit(_WORD["variables"], new, tuple(same), _with_variables)
@@ -181,7 +181,7 @@ def sources(document: Document, kinds: Kinds) -> Found:
         raw = document.text[span.start : span.end]
         expression = _source(source.strip(), place.local, '"' if quote_of(raw) == "'" else "'")
         if expression is None:
-            yield Refused(at, f"write what {source!r} means as a template: '{{{{ … }}}}'")
+            yield Refused((at,), f"write what {source!r} means as a template: '{{{{ … }}}}'")
         else:
             wanted[at] = f"{{{{ {expression} }}}}"
     yield from _strings(document, wanted, "data_source {old} → {new}")
@@ -247,7 +247,7 @@ def _strings(document: Document, wanted: Mapping[Path, str], what: str) -> Found
     for span, paths in _grouped(document.values, wanted):
         path = paths[0]
         if problem := _unlike(paths, twins, span, wanted):
-            yield Refused(path, problem)
+            yield Refused(tuple(paths), problem)
             continue
         raw = document.text[span.start : span.end]
         old, new = within(document.data, path), wanted[path]
@@ -265,13 +265,13 @@ def _within_strings(
     for span, paths in _grouped(document.values, wanted):
         path = paths[0]
         if problem := _unlike(paths, twins, span, wanted):
-            yield Refused(path, problem)
+            yield Refused(tuple(paths), problem)
             continue
         value = within(document.data, path)
         raw = document.text[span.start : span.end]
         parts = _parts(raw, value, wanted[path], span.start)
         if not parts:
-            yield Refused(path, "its text is written in a way that hides the names")
+            yield Refused(tuple(paths), "its text is written in a way that hides the names")
             continue
         said = ", ".join(dict.fromkeys(f"{old} → {new}" for _, old, new in wanted[path]))
         meant = value

@@ -41,7 +41,7 @@ def places_in(raw: str, value: str) -> dict[int, int] | None:
 
 
 def in_place_of(raw: str, value: str) -> str:
-    """Return `value` written as `raw` is: after the same anchor, in the same quotes if it can be."""
+    """Return `value` written as `raw` is: after the same anchor, in the same quotes or in some."""
     start, _ = body_of(raw)
     quote = quote_of(raw)
     head = raw[: start - len(quote)]

@@ -27,7 +27,7 @@ def strictness(document: Document, pipelines: Iterable[Path]) -> Found:
         others = [one for one in same if one not in chosen and not str(one[0]).startswith("x-")]
         part = None if others else _part(document, path)
         if part is None:
-            yield Refused(path, "'strict: true' cannot be added here")
+            yield Refused((path,), "'strict: true' cannot be added here")
         else:
             yield Edit(WHAT, (part,), tuple(same), _strict)
 

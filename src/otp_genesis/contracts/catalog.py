@@ -5,20 +5,27 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from otp_genesis.contracts.capability import Capabilities
 from otp_genesis.contracts.entry import Resolution
 from otp_genesis.contracts.naming import place_of
-from otp_genesis.contracts.params_schema import params_schema
 from otp_genesis.contracts.registry import Registry, Snapshot
 from otp_genesis.contracts.step import Context, Effects, Params, Validator
 from otp_genesis.contracts.step_type import StepMetadata, StepType, step_type
+from otp_genesis.deferred import deferred
 from otp_genesis.errors import InvalidEntry, UnknownName
-from otp_genesis.model.outcome import Outcome
-from otp_genesis.model.pipeline import Pipeline
 
-Document = Callable[[Pipeline | Path, str | None], StepType[Any]]
+if TYPE_CHECKING:
+    from otp_genesis.contracts import params_schema as schemas
+    from otp_genesis.model import pipeline as documents
+    from otp_genesis.model.outcome import Outcome
+    from otp_genesis.model.pipeline import Pipeline
+else:
+    documents = deferred("otp_genesis.model.pipeline")
+    schemas = deferred("otp_genesis.contracts.params_schema")
+
+Document = Callable[["Pipeline | Path", "str | None"], StepType[Any]]
 """Makes a step type of a pipeline document, under a name of its own or under the given one."""
 
 
@@ -49,9 +56,11 @@ class StepRegistry(Registry[StepType[Any]]):
         Raises `InvalidEntry` where it cannot be one, `DuplicateName` where the name is taken and
         `replace` is not said, `InvalidDocument` for a document that is none.
         """
-        if isinstance(kind, Pipeline | Path):
+        if isinstance(kind, StepType):
+            entry = kind
+        elif isinstance(kind, documents.Pipeline | Path):
             entry = self._from_document(kind, None)
-        elif isinstance(run, Pipeline | Path):
+        elif isinstance(run, documents.Pipeline | Path):
             entry = self._from_document(run, str(kind))
         elif isinstance(kind, str):
             if run is None:
@@ -61,8 +70,6 @@ class StepRegistry(Registry[StepType[Any]]):
                 kind, run, params=params, effects=effects or "none", validator=validator,
                 metadata=told,
             )  # fmt: skip
-        elif isinstance(kind, StepType):
-            entry = kind
         else:
             raise InvalidEntry(f"{kind!r} is no step type; declare it with @step")
         entry = _with(entry, validator, metadata, effects)
@@ -106,7 +113,7 @@ class StepRegistry(Registry[StepType[Any]]):
 def _require_schema(entry: StepType[Any]) -> None:
     """Raise where editors and reference pages could not be told what the type takes."""
     try:
-        params_schema(entry.params)
+        schemas.params_schema(entry.params)
     # pydantic raises one of several kinds, depending on what the model holds.
     except Exception as error:
         first = str(error).splitlines()[0]

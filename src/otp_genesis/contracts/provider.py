@@ -3,47 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from pydantic import Field
+from otp_genesis.deferred import deferred
 
-from otp_genesis.model.frozen import Frozen
-from otp_genesis.model.outcome import Usage
+if TYPE_CHECKING:
+    from otp_genesis.contracts import question as questions
+    from otp_genesis.contracts.question import Limits, ModelFacts, Reply, Request
+else:
+    questions = deferred("otp_genesis.contracts.question")
 
-
-class Request(Frozen):
-    """One question, in no provider's dialect."""
-
-    prompt: str
-    system: str | None = None
-    output_schema: dict[str, Any] | None = None
-    """JSON Schema 2020-12 that the answer's data must satisfy."""
-    needs: frozenset[str] = frozenset(("text",))
-    """Capabilities that the provider must have."""
-    provider: str | None = None
-    """Ask this one, and no other."""
-    model: str | None = None
-    strategy: str | None = None
-    """The strategy by which the providers are put in order, where it is not the run's."""
-    session: str | None = None
-    """The conversation that this goes on with: the provider that had it is asked again."""
-    max_output_tokens: int | None = None
-    """How long the answer may be; also what its price is estimated by."""
-    options: dict[str, Any] = {}
-    """Passed to the provider as they are."""
+__all__ = (
+    "FunctionProvider",
+    "Health",
+    "Limits",
+    "ModelFacts",
+    "Models",
+    "Provider",
+    "RegisteredProvider",
+    "Reply",
+    "Request",
+)
 
 
-class Reply(Frozen):
-    """One answer. With an `output_schema`, `data` satisfies it: the gateway has checked."""
-
-    text: str
-    data: Any = None
-    provider: str = ""
-    model: str | None = None
-    session: str | None = None
-    """The conversation that the answer belongs to, where the provider keeps one."""
-    usage: Usage = Usage()
+def __getattr__(name: str) -> Any:
+    # These are models, which take time to make: a registry of providers needs none of them.
+    if name in ("Limits", "ModelFacts", "Reply", "Request"):
+        return getattr(questions, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 @dataclass(frozen=True)
@@ -78,31 +66,6 @@ class Provider(Protocol):
         ...
 
 
-class ModelFacts(Frozen):
-    """What is known of one model that a provider offers. Prices in US dollars a million tokens."""
-
-    name: str
-    context_tokens: int | None = Field(default=None, ge=1)
-    max_output_tokens: int | None = Field(default=None, ge=1)
-    input_usd_per_million: float | None = Field(default=None, ge=0)
-    output_usd_per_million: float | None = Field(default=None, ge=0)
-    tools: bool = False
-    """Whether it calls the functions that it is offered."""
-
-
-class Limits(Frozen):
-    """How much a provider may be asked at once and in a minute; nothing means no limit."""
-
-    concurrency: int | None = Field(default=None, ge=1)
-    """Calls at once."""
-    requests_per_minute: float | None = Field(default=None, gt=0)
-    tokens_per_minute: float | None = Field(default=None, gt=0)
-    """Tokens in and out, estimated before a call and corrected after it."""
-
-
-NO_LIMITS = Limits()
-
-
 @dataclass(frozen=True)
 class RegisteredProvider:
     """A provider and what is known of it: an entry of the provider registry."""
@@ -111,7 +74,7 @@ class RegisteredProvider:
     capabilities: frozenset[str]
     models: tuple[ModelFacts, ...] = ()
     """The first is the one that is asked where a request names none."""
-    limits: Limits = NO_LIMITS
+    limits: Limits = field(default_factory=lambda: questions.NO_LIMITS)
     priority: int = 0
     """The higher is asked first, by the strategy `priority`."""
     weight: float = 1.0
@@ -135,7 +98,7 @@ class FunctionProvider:
     async def complete(self, request: Request) -> Reply:
         """Answer with what the function returns; a text is an answer, too."""
         said = await self.answer(request)
-        return Reply(text=said) if isinstance(said, str) else said
+        return questions.Reply(text=said) if isinstance(said, str) else said
 
     async def check(self) -> Health:
         """It is there."""

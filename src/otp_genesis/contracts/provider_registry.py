@@ -5,23 +5,18 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from otp_genesis.contracts.capability import Capabilities
 from otp_genesis.contracts.naming import NAME, place_of
-from otp_genesis.contracts.provider import (
-    FunctionProvider,
-    Limits,
-    ModelFacts,
-    Provider,
-    RegisteredProvider,
-    Reply,
-    Request,
-)
+from otp_genesis.contracts.provider import FunctionProvider, Provider, RegisteredProvider
 from otp_genesis.contracts.registry import Registry
 from otp_genesis.errors import InvalidEntry
 
-Answer = Callable[[Request], Awaitable[Reply | str]]
+if TYPE_CHECKING:
+    from otp_genesis.contracts.question import Limits, ModelFacts, Reply, Request
+
+Answer = Callable[["Request"], Awaitable["Reply | str"]]
 
 
 class ProviderRegistry(Registry[RegisteredProvider]):
@@ -162,7 +157,7 @@ class Candidate(NamedTuple):
         return self.entry.name
 
 
-Order = Callable[[Sequence[Candidate], Request], Sequence[Candidate]]
+Order = Callable[[Sequence[Candidate], "Request"], Sequence[Candidate]]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, Generic, Literal
 
 from otp_genesis.contracts.entry import Alias, Deprecation, Lazy, RegistryStats, Resolution, T
-from otp_genesis.errors import DuplicateName, GenesisError, InvalidEntry, UnknownName
+from otp_genesis.errors import DuplicateName, GenesisError, InvalidEntry, UnknownName, UsageError
 
 log = logging.getLogger(__name__)
 
@@ -274,6 +274,9 @@ class Registry(Generic[T]):
     def _try(self, name: str) -> T | None:
         try:
             return self._registered(name)
+        except UsageError:
+            # Not the entry is bad but what its user says of it.
+            raise
         except GenesisError as error:
             log.warning("%s", error)
             return None

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, get_args, get_origin
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import core_schema
 
-from otp_genesis.contracts.codebase import Codebase
-from otp_genesis.contracts.provider import Models
-from otp_genesis.expr.scope import Scope
-from otp_genesis.expr.template import Condition as CompiledCondition
-from otp_genesis.model.event import Event
 from otp_genesis.model.frozen import Frozen
-from otp_genesis.model.outcome import Ok, Outcome
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
+
+    from otp_genesis.contracts.codebase import Codebase
+    from otp_genesis.contracts.provider import Models
+    from otp_genesis.expr.scope import Scope
+    from otp_genesis.expr.template import Condition as CompiledCondition
+    from otp_genesis.model.event import Event
+    from otp_genesis.model.outcome import Ok, Outcome
 
 Effects = Literal["none", "reads", "runs", "writes"]
 """What a step does to the codebase. All but `none` start from the code as the step before them
@@ -142,7 +146,7 @@ class Context(Protocol):
 
 
 P = TypeVar("P", bound=Params)
-Run = Callable[[P, Context], Awaitable[Outcome]]
+Run = Callable[[P, Context], Awaitable["Outcome"]]
 Validator = Callable[[Any], Any]
 """Gets the params; returns them (or others of the same model), or a text: what is wrong with them.
 A `ValueError` that it raises is such a text too; whatever else it raises is its own flaw."""

@@ -5,15 +5,22 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, get_type_hints
+from typing import TYPE_CHECKING, Any, Generic, get_type_hints
 
 from pydantic import BaseModel, create_model
-from pydantic.fields import FieldInfo
 
 from otp_genesis.contracts.naming import NAME, place_of
 from otp_genesis.contracts.step import Effects, P, Params, Run, Validator
+from otp_genesis.deferred import deferred
 from otp_genesis.errors import InvalidEntry
-from otp_genesis.model.pipeline import Pipeline, StepSettings
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+    from otp_genesis.model import pipeline as documents
+    from otp_genesis.model.pipeline import Pipeline
+else:
+    documents = deferred("otp_genesis.model.pipeline")
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,7 @@ class StepType(Generic[P]):
 
     def keys(self) -> tuple[str, ...]:
         """Every key that a step of this type may have."""
-        return ("name", "type", *self.params.model_fields, *StepSettings.model_fields)
+        return ("name", "type", *self.params.model_fields, *documents.StepSettings.model_fields)
 
 
 def step(

@@ -58,6 +58,8 @@ def rename_places(source: str, names: Mapping[str, str], *, bare: bool = False) 
         raise ExpressionError(source, error.message or "wrong") from None
     except RecursionError:
         raise ExpressionError(source, "too deeply nested") from None
+    if bare and [len(getattr(one, "nodes", ())) for one in after.body] != [1]:
+        raise ExpressionError(source, "this is not one expression")
     if not same:
         raise ExpressionError(source, f"cannot replace {', '.join(sorted(wanted))} in it")
     return [(at - 2 if bare else at, name, new) for at, name, new in places]

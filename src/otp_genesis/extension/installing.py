@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from otp_genesis.contracts.capability import Capabilities
 from otp_genesis.contracts.catalog import StepRegistry
@@ -16,9 +16,14 @@ from otp_genesis.contracts.provider import Provider, RegisteredProvider
 from otp_genesis.contracts.provider_registry import ProviderRegistry, Strategies
 from otp_genesis.contracts.registry import Registry
 from otp_genesis.contracts.step_type import StepType
+from otp_genesis.deferred import deferred
 from otp_genesis.errors import GenesisError, PluginError
 from otp_genesis.expr.function import Function
-from otp_genesis.expr.scope import ROOTS
+
+if TYPE_CHECKING:
+    from otp_genesis.expr import scope as scopes
+else:
+    scopes = deferred("otp_genesis.expr.scope")
 
 Undo = Callable[[], None]
 
@@ -147,7 +152,7 @@ def _provider(given: Any, plugin: Plugin, config: Any, providers: ProviderRegist
 
 
 def _function(name: str, call: Callable[..., Any], origin: str) -> Function:
-    if not name.isidentifier() or name in ROOTS:
+    if not name.isidentifier() or name in scopes.ROOTS:
         raise PluginError(origin, f"a function cannot be named {name!r}")
     if not callable(call):
         raise PluginError(origin, f"function {name!r} cannot be called")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,11 +11,13 @@ from otp_genesis.deferred import deferred
 from otp_genesis.errors import PluginError
 
 if TYPE_CHECKING:
+    import asyncio
     from importlib.metadata import EntryPoint
 
     from packaging import requirements as packages
     from packaging import version as versions_of
 else:
+    asyncio = deferred("asyncio")
     packages = deferred("packaging.requirements")
     versions_of = deferred("packaging.version")
 

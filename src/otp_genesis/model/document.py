@@ -333,7 +333,7 @@ class _Builder:
 
 
 def _merges(key: yaml.Node) -> bool:
-    return getattr(key, "value", None) == "<<" and not key.style
+    return isinstance(key, yaml.ScalarNode) and key.value == "<<" and not key.style
 
 
 def _plain(text: str) -> Any:

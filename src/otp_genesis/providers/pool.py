@@ -12,6 +12,7 @@ from otp_genesis.contracts.provider import Models, Request
 from otp_genesis.contracts.provider_registry import ProviderRegistry, Strategies, Strategy
 from otp_genesis.errors import NoProvider, UnknownName, UsageError, did_you_mean
 from otp_genesis.model.event import Event, ProviderHealth
+from otp_genesis.providers import built_in_strategies
 from otp_genesis.providers.circuit import DEFAULT_POLICY, CircuitPolicy
 from otp_genesis.providers.explain import Explanation, explained
 from otp_genesis.providers.gateway import Emit, Gateway, refusal
@@ -19,7 +20,6 @@ from otp_genesis.providers.record import Record
 from otp_genesis.providers.roster import Only, Plan, Question, Roster
 from otp_genesis.providers.selection import Selection, select
 from otp_genesis.providers.strangers import health_of
-from otp_genesis.providers.strategies import built_in_strategies
 
 Tell = Callable[[Event], None]
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from otp_genesis.contracts.provider import RegisteredProvider
 from otp_genesis.contracts.provider_registry import ProviderRegistry
-from otp_genesis.errors import GenesisError, UnknownName, did_you_mean
+from otp_genesis.errors import GenesisError, UnknownName, UsageError, did_you_mean
 from otp_genesis.providers.circuit import CircuitPolicy
 from otp_genesis.providers.estimate import Price, price_of
 from otp_genesis.providers.record import Changes, Record
@@ -106,6 +106,8 @@ class Roster:
         for name in snapshot:
             try:
                 entry = snapshot[name]
+            except UsageError:
+                raise
             except GenesisError as error:
                 broken[name] = str(error)
                 continue
@@ -144,6 +146,8 @@ class Roster:
                 extra = self._by_other_name(wanted, view)
             except UnknownName:
                 unfit[wanted] = f"it is not registered{did_you_mean(wanted, view.records)}"
+            except UsageError:
+                raise
             except GenesisError as error:
                 unfit[wanted] = str(error)
             else:

@@ -10,7 +10,7 @@ from math import inf
 from operator import attrgetter, truediv
 
 from otp_genesis.contracts.provider import Request
-from otp_genesis.contracts.provider_registry import Candidate, Order, Strategies, Strategy
+from otp_genesis.contracts.provider_registry import Candidate, Order, Strategy
 
 _priority = attrgetter("entry.priority")
 _latency = attrgetter("latency_s")
@@ -87,9 +87,7 @@ BUILT_IN: dict[str, Order] = {
 BUILT_IN_ORDERS = frozenset(BUILT_IN.values())
 
 
-def built_in_strategies() -> Strategies:
-    """Return a registry of the strategies that ship."""
-    return Strategies(
-        Strategy(name, order, (order.__doc__ or "").partition("\n")[0])
-        for name, order in BUILT_IN.items()
-    )
+def strategy(name: str) -> Strategy:
+    """Return a strategy that ships; raise `KeyError` for any other."""
+    order = BUILT_IN[name]
+    return Strategy(name, order, (order.__doc__ or "").partition("\n")[0])

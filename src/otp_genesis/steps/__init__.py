@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from otp_genesis.contracts.entry import Lazy
-from otp_genesis.contracts.step_type import StepType
+
+if TYPE_CHECKING:
+    from otp_genesis.contracts.step_type import StepType
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "data": ("set_variable",),
