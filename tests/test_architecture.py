@@ -200,6 +200,15 @@ def test_the_start_is_light(code: str) -> None:
     assert set() == loaded & {"pydantic", "jinja2", "jsonschema", "yaml", *MODEL_SDKS}
 
 
+def test_a_runtime_starts_with_names_only() -> None:
+    """What takes long to import waits until it is used: templates, parsers, schemas, the loop."""
+    loaded = modules_after("from otp_genesis.runtime import Runtime\nRuntime(discover=False)")
+
+    assert "pydantic" in loaded
+    late = {"asyncio", "jinja2", "jsonschema", "yaml", "packaging", "sqlite3", "tree_sitter"}
+    assert set() == loaded & {*late, *MODEL_SDKS}
+
+
 def test_the_whole_runtime_needs_no_model_sdk() -> None:
     """The base install runs pipelines without any vendor's package."""
     loaded = modules_after("from otp_genesis.runtime import Runtime\nRuntime.in_memory()")

@@ -52,14 +52,14 @@ def _part(document: Document, path: Path) -> Part | None:
     value = document.values[*path, name]
     end = text.find("\n", value.end)
     line_end = len(text) if end < 0 else end
-    new_line = "\r\n" if text[:line_end].endswith("\r") else "\n"
+    new_line = "\r\n" if "\r\n" in text else "\n"
     if is_flow(document, path):
         gap = " " if before.strip() else f"{new_line}{before}"
         return (first.start, first.start, f"{said_strict},{gap}")
     rest = text[value.end : line_end].strip()
     one_line = "\n" not in text[value.start : value.end] and (not rest or rest[0] == "#")
     if name == "name" and one_line:
-        at = line_end - 1 if new_line == "\r\n" else line_end
+        at = line_end - text[:line_end].endswith("\r")
         blanks = " " * (first.column - 1)
         return (at, at, f"{new_line}{blanks}{said_strict}")
     if before.strip():

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from otp_genesis.model.event import Event
-from otp_genesis.model.outcome import Outcome
-from otp_genesis.model.run import RunRequest
+if TYPE_CHECKING:
+    from otp_genesis.model.event import Event
+    from otp_genesis.model.outcome import Outcome
+    from otp_genesis.model.run import RunRequest
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from otp_genesis.contracts.store import Entry
 from otp_genesis.errors import UsageError
-from otp_genesis.model.event import Event
-from otp_genesis.model.run import RunRequest
+
+if TYPE_CHECKING:
+    from otp_genesis.contracts.store import Entry
+    from otp_genesis.model.event import Event
+    from otp_genesis.model.run import RunRequest
 
 
 class MemoryStore:
