@@ -169,11 +169,13 @@ def deferred_kind(annotation: Any) -> tuple[type[_Deferred] | None, bool]:
 class Brings:
     """Annotates a `Block` or `Condition`: the names it sees beside those around it.
 
-    `fields` name parameters whose (literal) value is such a name.
+    `fields` name parameters whose (literal) value is such a name, `blocks` those whose steps'
+    results are there under their names.
     """
 
     names: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
+    blocks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

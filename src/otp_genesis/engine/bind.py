@@ -182,6 +182,8 @@ class Binder:
                 for field in mark.fields:
                     default = self.kind.params.model_fields[field].default
                     names.add(str(self.step.keys.get(field, default)))
+                for field in mark.blocks:
+                    names.update(_step_names(self.step.keys.get(field)))
         return names
 
     def _refuse_concurrent_writes(self, writes: bool, at: Path, info: FieldInfo) -> None:
@@ -255,6 +257,13 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
         yield annotation
     for argument in get_args(annotation):
         yield from _models(argument)
+
+
+def _step_names(value: Any) -> Iterator[str]:
+    """Yield the names of the steps in a block as it is written."""
+    for one in value if isinstance(value, list) else ():
+        if isinstance(one, dict) and isinstance(one.get("name"), str):
+            yield one["name"]
 
 
 def _braced(value: Any) -> Any:

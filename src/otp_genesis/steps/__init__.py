@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "data": ("set_variable",),
-    "control": ("for_loop", "while_loop", "switch", "parallel", "pipeline"),
+    "loops": ("for_loop", "while_loop"),
+    "control": ("switch", "parallel", "pipeline"),
     "files": ("read_file", "write_file", "edit_file", "search"),
     "command": ("command",),
     "prompt": ("prompt",),
