@@ -52,7 +52,7 @@ def _part(document: Document, path: Path) -> Part | None:
     value = document.values[*path, name]
     end = text.find("\n", value.end)
     line_end = len(text) if end < 0 else end
-    new_line = "\r\n" if "\r\n" in text else "\n"
+    new_line = "\r\n" if text[: text.find("\n", first.start)].endswith("\r") else "\n"
     if is_flow(document, path):
         gap = " " if before.strip() else f"{new_line}{before}"
         return (first.start, first.start, f"{said_strict},{gap}")

@@ -7,6 +7,7 @@ called stands in a table.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from otp_genesis.errors import ExpressionError
@@ -15,7 +16,7 @@ from otp_genesis.expr import loose_values as values
 from otp_genesis.expr.loose_calls import Calls
 from otp_genesis.expr.loose_functions import matches
 from otp_genesis.expr.loose_grammar import Parser
-from otp_genesis.expr.loose_names import View, finder, walk
+from otp_genesis.expr.loose_names import View, finder
 from otp_genesis.expr.loose_nodes import Node
 from otp_genesis.expr.loose_pattern import automaton
 from otp_genesis.expr.loose_pattern_grammar import BadPattern
@@ -40,6 +41,8 @@ RELATIONS: dict[str, Relation] = {
 }
 _SEARCHES = frozenset(("contains", "matches", "in", "==", "!="))
 LENGTH = "length"
+MOST_HYPHENS = 12
+"""In one name."""
 
 
 class Compiler(Calls):
@@ -103,6 +106,17 @@ class Compiler(Calls):
         self._soft -= 1
         return evaluate
 
+    def raw_soft(self, node: Node) -> Evaluate:
+        """Return the same, where a path to nothing gives `ABSENT`."""
+        self._soft += 1
+        evaluate = self.raw(node)
+        self._soft -= 1
+        return evaluate
+
+    def of_item(self, source: str) -> Evaluate:
+        """Return how a condition is asked of an item; raise `ExpressionError`."""
+        return _item_condition(source)
+
     def refer(self, root: str, keys: tuple[str, ...], **options: Any) -> None:
         """Note that a path is read, unless nothing need be there."""
         if not self._soft and not self.item and root != "@":
@@ -114,10 +128,15 @@ class Compiler(Calls):
 
     def _path(self, node: nodes.Path) -> Evaluate:
         self.refer(node.root, node.keys)
-        find = finder(node.root, node.keys, condition=self.condition, item=self.item)
-        if not node.keys or node.keys[-1] != LENGTH:
+        return self._find((node.root, *node.keys))
+
+    def _find(self, words: tuple[str, ...]) -> Evaluate:
+        """Return how a path is found; where no `length` is a key it is the size."""
+        options = {"condition": self.condition, "item": self.item}
+        find = finder(words[0], words[1:], **options)
+        if len(words) == 1 or words[-1] != LENGTH:
             return find
-        whole = finder(node.root, node.keys[:-1], condition=self.condition, item=self.item)
+        whole = finder(words[0], words[1:-1], **options)
 
         def length(view: View) -> Any:
             found = find(view)
@@ -128,31 +147,22 @@ class Compiler(Calls):
         return length
 
     def _hyphened(self, node: nodes.Hyphened) -> Evaluate:
-        parts = node.parts
-        paths = {
-            (first, last): _joined_words(parts[first:last])
-            for first in range(len(parts))
-            for last in range(first + 1, len(parts) + 1)
-        }
+        parts, count = node.parts, len(node.parts)
         finds = {
-            place: finder(words[0], words[1:], condition=self.condition, item=self.item)
-            for place, words in paths.items()
+            (first, last): self._find(_joined_words(parts[first:last]))
+            for first in range(count)
+            for last in range(first + 1, min(first + MOST_HYPHENS, count) + 1)
         }
-        alone = tuple(
-            Reference(part[0], part[1:]) for part in parts if not part[0].replace(".", "").isdigit()
-        )
-        whole = paths[0, len(parts)]
+        alone = tuple(Reference(p[0], p[1:]) for p in parts if _digits(p) is ABSENT)
+        whole = _joined_words(parts)
         self.refer(whole[0], whole[1:], instead=alone)
 
         def read(view: View) -> Any:
             operands = []
             first = 0
-            while first < len(parts):
-                last, value = self._longest(finds, first, len(parts), view)
-                if last == first + 1 and value is ABSENT:
-                    value = _digits(parts[first])
-                operands.append(value)
-                first = last
+            while first < count:
+                first, value = self._longest(finds, first, count, view)
+                operands.append(_digits(parts[first - 1]) if value is ABSENT else value)
             if len(operands) == 1:
                 return operands[0]
             if all(value is ABSENT for value in operands):
@@ -164,7 +174,7 @@ class Compiler(Calls):
     def _longest(
         self, finds: dict[tuple[int, int], Evaluate], first: int, end: int, view: View
     ) -> tuple[int, Any]:
-        for last in range(end, first, -1):
+        for last in range(min(first + MOST_HYPHENS, end), first, -1):
             value = finds[first, last](view)
             if value is not ABSENT:
                 return last, value
@@ -279,9 +289,7 @@ class Compiler(Calls):
         value, wanted = self.soft(node.value), node.wanted
         if node.what == "exists":
             return lambda view: (value(view) is not None) is wanted
-        return lambda view: values.truthy(value(view)) is not wanted or (
-            value(view) is False and not wanted
-        )
+        return lambda view: values.is_empty(value(view)) is wanted
 
     def _not(self, node: nodes.Not) -> Evaluate:
         value = self.value(node.value)
@@ -324,4 +332,8 @@ def _digits(part: tuple[str, ...]) -> Any:
     return ABSENT if found is None else found
 
 
-__all__ = ("Compiler", "Evaluate", "walk")
+@lru_cache(maxsize=1024)
+def _item_condition(source: str) -> Evaluate:
+    compiler = Compiler(source, condition=True, item=True)
+    value = compiler.value(compiler.node)
+    return lambda view: values.truthy(value(view))

@@ -228,7 +228,7 @@ _CALLS: dict[str, tuple[Callable[..., Any], int, int | None]] = {
     "startsWith": (values.starts_with, 2, 2),
     "endsWith": (values.ends_with, 2, 2),
     "between": (values.between, 3, 3),
-    "isEmpty": (lambda value: value is None or value == "" or value == [] or value == {}, 1, 1),
+    "isEmpty": (values.is_empty, 1, 1),
     "length": (values.size, 1, 1),
     "sum": (_sum, 1, 1),
     "average": (_average, 1, 1),

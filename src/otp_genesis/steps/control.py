@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from otp_genesis.contracts.step import (
     Bare,
     Block,
     Concurrent,
     Context,
+    NoEffect,
     Params,
     PipelineFile,
 )
 from otp_genesis.contracts.step_type import step
+from otp_genesis.errors import UsageError
 from otp_genesis.expr.environment import as_text
 from otp_genesis.model.outcome import Failed, Ok, Outcome
 from otp_genesis.steps.document import run_document
+from otp_genesis.steps.ineffective import tell_ineffective
+from otp_genesis.steps.picking import picked
 from otp_genesis.steps.side_by_side import side_by_side
 
 
@@ -75,6 +80,38 @@ async def parallel(params: Parallel, ctx: Context) -> Outcome:
     return Ok(output=results, variables=variables)
 
 
+class Extract(Params):
+    """One result of a nested pipeline under a name of its own."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    path: str
+    """A step's name, and fields and indexes of its result: `step.items[0].name`."""
+    name: str | None = Field(default=None, alias="as")
+    """What it is called; the path itself without it."""
+
+
+class NestedConfig(Params):
+    """How a nested pipeline is run."""
+
+    timeout_seconds: float | None = Field(default=None, gt=0)
+    """Seconds that it may take."""
+    max_depth: int | None = Field(default=None, ge=1)
+    """How many pipelines may be within each other, this one counted."""
+    inherit_context: bool = False
+    """Whether it sees the inputs of the pipeline around it, where it is given none."""
+    max_total_steps: Annotated[
+        int | None, NoEffect("loops have limits of their own: max_iterations")
+    ] = None
+    memory_limit_mb: Annotated[
+        int | None, NoEffect("what a program may take is limited where it is run")
+    ] = None
+    workspace_enabled: Annotated[
+        bool | None, NoEffect("a nested pipeline works in the workspace of the run")
+    ] = None
+    cleanup_on_error: Annotated[bool | None, NoEffect("nothing is left to clean up")] = None
+
+
 class Nested(Params):
     """Parameters of `pipeline`: one of `pipeline_file` and `pipeline`."""
 
@@ -83,6 +120,10 @@ class Nested(Params):
     pipeline: PipelineFile | None = None
     """A document written here."""
     inputs: dict[str, Any] = {}
+    outputs: list[str | Extract] | None = None
+    """Which of its results are this step's: `STEP`, or `{path: STEP.field, as: NAME}`; all of them
+    without it."""
+    config: NestedConfig = NestedConfig()
 
     @model_validator(mode="after")
     def _one_source(self) -> Nested:
@@ -96,7 +137,42 @@ async def pipeline(params: Nested, ctx: Context) -> Outcome:
     """Run another document with `inputs`; the result is its outputs, or all its results."""
     block = params.pipeline_file or params.pipeline
     assert block is not None
-    return await run_document(block, params.inputs, ctx)
+    config = params.config
+    await tell_ineffective(config, ctx)
+    if config.max_depth is not None and (depth := _depth(block.program)) > config.max_depth:
+        return Failed(error=f"{depth} pipelines within each other; max_depth is {config.max_depth}")
+    inputs = params.inputs
+    if config.inherit_context and not inputs:
+        inputs = {**ctx.scope.inputs}
+    limit = config.timeout_seconds
+    try:
+        async with asyncio.timeout(limit) if limit else nullcontext():
+            outcome = await run_document(block, inputs, ctx)
+    except TimeoutError:
+        return Failed(error=f"the pipeline did not end within {limit:g} s")
+    if isinstance(outcome, Ok) and params.outputs is not None:
+        return _extracted(outcome, params.outputs)
+    return outcome
+
+
+def _depth(program: Any) -> int:
+    """Return how many documents are within each other, from this one on."""
+    deepest = 0
+    for bound in program.steps:
+        for inner in bound.blocks:
+            deepest = max(deepest, _depth(inner))
+    return deepest + (1 if program.own_scope else 0)
+
+
+def _extracted(outcome: Ok, wanted: list[str | Extract]) -> Outcome:
+    found: dict[str, Any] = {}
+    for one in wanted:
+        path, name = (one, one) if isinstance(one, str) else (one.path, one.name or one.path)
+        try:
+            found[name] = picked(outcome.output, path)
+        except UsageError as error:
+            return Failed(error=f"output {path!r}: {error}", output=outcome.output)
+    return outcome.model_copy(update={"output": found})
 
 
 STEPS = (switch, parallel, pipeline)
