@@ -498,6 +498,8 @@ def test_parts_of_prompts(migrated: Migrate) -> None:
         ("previous_response:my-step:a", "\"{{ steps['my-step'].a }}\""),
         ("'previous_response:my-step'", "'{{ steps[\"my-step\"] }}'"),
         ("steps.s.a", '"{{ steps.s.a }}"'), ("s:a.b", '"{{ steps.s.a.b }}"'),
+        ("s.a", '"{{ steps.s.a }}"'), ("v:a", '"{{ state.v.a }}"'),
+        ("context:state.v", '"{{ state.v }}"'), ("context:results.s.a", '"{{ steps.s.a }}"'),
     ],
 )  # fmt: skip
 def test_sources_of_loops(migrated: Migrate, source: str, expected: str) -> None:
@@ -524,18 +526,43 @@ def test_sources_of_loops(migrated: Migrate, source: str, expected: str) -> None
 
     assert f"data_source: {expected} # c\n" in done.after
     assert 'data_source: "{{ x.y }}"\n' in done.after
-    assert done.passed is False
 
 
-@pytest.mark.parametrize("source", ["loop", "state", "a b", "s.a", "previous_response:s:a[0]"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "loop", "state", "a b", "previous_response:s:a[0]", "previous_response:loop:x", "both",
+        "both:x", "context:env.X", "dotted.name", "previous_response:dotted.name",
+    ],
+)  # fmt: skip
 def test_sources_that_are_left(migrated: Migrate, source: str) -> None:
-    """What cannot be told for sure is told as such."""
+    """What cannot be told for sure goes on to be looked up by its name."""
     done = migrated(
-        f"steps: [{{name: e, type: for_loop, data_source: '{source}', steps: []}}]", open=True
+        f"""
+        workflow:
+          name: n
+          strict: true
+          variables: {{both: [1]}}
+          steps:
+          - {{name: s, type: say, value: [1]}}
+          - {{name: both, type: say, value: [1]}}
+          - {{name: dotted, type: say}}
+          - {{name: dotted.name, type: say, value: [1]}}
+          - {{name: e, type: for_loop, data_source: "{source}", steps: [{{name: t, type: say}}]}}
+        """,
+        open=True,
     )
 
     assert done.before == done.after
-    assert f"write what '{source}' means as a template" in str(done.undecided)
+
+
+def test_a_source_that_is_not_there(migrated: Migrate) -> None:
+    """A name that nothing has is told: as a template it would not pass."""
+    text = "steps: [{name: e, type: for_loop, data_source: no, steps: [{name: t, type: say}]}]"
+    done = migrated(text, open=True)
+
+    assert "data_source: no" in done.after
+    assert "the document would not pass then: 'no' is not defined" in str(done.undecided)
 
 
 def test_results_named_in_templates(migrated: Migrate) -> None:

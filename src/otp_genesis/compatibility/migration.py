@@ -27,6 +27,8 @@ from otp_genesis.model.pipeline import Pipeline
 ROUNDS = 20
 """How often names are looked for again after some were said in full; twice is usual."""
 
+MOST_TRIED = 50
+"""How many changes are tried one by one, where all of them together do not pass."""
 KEPT = 3
 """How many texts are remembered with what the check said of them."""
 
@@ -147,26 +149,43 @@ class _Worker:
     def _carry_out(self, look: Callable[[Document], Found]) -> None:
         """Make the edits that `look` finds; tell of each that cannot be made."""
         found = list(look(self.draft.document))
-        edits = [one for one in found if isinstance(one, Edit)]
         for one in found:
             if isinstance(one, Refused):
                 self._tell(one.paths[0], one.why)
                 self._told.update(one.paths)
-        if not edits:
-            return
+        edits = [one for one in found if isinstance(one, Edit)]
+        good = self._fitting(edits)
         trial = self.draft.fork()
-        refused = trial.apply(edits)
-        before = self.errors(self.draft)
-        worse = [one for one in self.errors(trial) if one.message not in _messages(before)]
-        if len(self.errors(trial)) > len(before):
-            for edit in edits:
-                why = f"the document would not pass then: {worse[0].message}" if worse else ""
-                self._tell(edit.places[0], f"{edit.what}: {why}")
-            return
+        refused = trial.apply(good)
         for edit in refused:
             why = "it cannot be changed here without changing something else"
             self._tell(edit.places[0], f"{edit.what}: {why}")
-        self._adopt(trial, [edit for edit in edits if edit not in refused])
+        if good:
+            self._adopt(trial, [edit for edit in good if edit not in refused])
+
+    def _fitting(self, edits: list[Edit]) -> list[Edit]:
+        """Return the edits after which the document passes as well as before; tell the others."""
+        if not edits or self._worse(edits) is None:
+            return edits
+        good = []
+        for edit in edits[:MOST_TRIED]:
+            problem = self._worse([edit])
+            if problem is None:
+                good.append(edit)
+            else:
+                why = f"the document would not pass then: {problem}"
+                self._tell(edit.places[0], f"{edit.what}: {why}")
+        return good if self._worse(good) is None else []
+
+    def _worse(self, edits: list[Edit]) -> str | None:
+        """Return what the check finds more if these edits are made."""
+        trial = self.draft.fork()
+        trial.apply(edits)
+        before, after = self.errors(self.draft), self.errors(trial)
+        if len(after) <= len(before):
+            return None
+        known = {one.message for one in before}
+        return next((one.message for one in after if one.message not in known), after[0].message)
 
     def _adopt(self, trial: Draft, edits: list[Edit]) -> None:
         for edit in edits:
@@ -232,10 +251,6 @@ def _pipeline_of(at: Path, pipelines: list[Path]) -> Path | None:
     """Return the innermost pipeline that a place is in."""
     around = [path for path in pipelines if at and at[: len(path)] == path]
     return max(around, key=len, default=None)
-
-
-def _messages(complaints: Iterable[Diagnostic]) -> set[str]:
-    return {one.message for one in complaints}
 
 
 def _lines(text: str) -> list[str]:

@@ -19,11 +19,14 @@ from otp_genesis.contracts.entry import Deprecation
 from otp_genesis.contracts.step import StepNames
 from otp_genesis.expr.rename import rename_places
 from otp_genesis.expr.scope import ROOTS
+from otp_genesis.expr.template import has_template
 from otp_genesis.model.document import Document, Path, Span
 
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _SOURCE = re.compile(r"previous_response:([\w-]+)((?:[.:][A-Za-z_]\w*)*)", re.ASCII)
 _FORM = re.compile(r"(?<=\{\{)(\s*)" + _SOURCE.pattern + r"(?=\s*\}\})", re.ASCII)
+_CONTEXT = re.compile(r"context:(inputs|results|state|variables)((?:\.[A-Za-z_]\w*)+)", re.ASCII)
+_CONTEXTS = {"inputs": "inputs", "results": "steps", "state": "state", "variables": "state"}
 _BETWEEN = re.compile(r"[\s,]*")
 _BETWEEN_LINES = re.compile(r"(?:\s|#[^\n]*)*")
 _WORD = {"step": "previous_response: name → step", "variables": "variable, value → variables"}
@@ -169,35 +172,53 @@ def is_leaf(document: Document, path: Path) -> bool:
 
 
 def sources(document: Document, kinds: Kinds) -> Found:
-    """Yield each `data_source` of a loop that names its data, as a template."""
+    """Yield each `data_source` of a loop that names its data, as a template.
+
+    One that names what is both a step and a variable is left: which it means shows in a run.
+    """
+    places = steps_in(document.data, kinds)
+    named = {str(place.keys.get("name")) for place in places}
+    variables = _variables(document, places)
     wanted: dict[Path, str] = {}
-    for place in steps_in(document.data, kinds):
+    for place in places:
         at, source = (*place.path, "data_source"), place.keys.get("data_source")
         if place.kind is None or place.kind.name != "for_loop" or not isinstance(source, str):
             continue
-        if "{{" in source or "{%" in source:
-            continue
         span = document.values[at]
-        raw = document.text[span.start : span.end]
-        expression = _source(source.strip(), place.local, '"' if quote_of(raw) == "'" else "'")
-        if expression is None:
-            yield Refused((at,), f"write what {source!r} means as a template: '{{{{ … }}}}'")
-        else:
+        quote = '"' if quote_of(document.text[span.start : span.end]) == "'" else "'"
+        expression = None if has_template(source) else _source(source, quote)
+        root = re.split("[.:]", source)[0]
+        twice = root in named and root in variables and root not in place.local
+        dotted = "." in source and source.rpartition(":")[2] in named | variables
+        if expression and not twice and not dotted:
             wanted[at] = f"{{{{ {expression} }}}}"
     yield from _strings(document, wanted, "data_source {old} → {new}")
 
 
-def _source(source: str, local: frozenset[str], quote: str) -> str | None:
+def _variables(document: Document, places: list[Place]) -> set[str]:
+    """Return the names of all variables that are set somewhere."""
+    found: set[str] = set()
+    for at in {(), *(place.path[:-2] for place in places)}:
+        found |= _keys(within(document.data, (*at, "variables")))
+    for place in places:
+        found |= _keys(place.keys.get("variables")) | {str(place.keys.get("variable"))}
+    return found
+
+
+def _keys(value: Any) -> set[str]:
+    return set(value) if isinstance(value, dict) else set()
+
+
+def _source(source: str, quote: str) -> str | None:
+    """Return the expression that a source means, if it is one."""
     if match := _SOURCE.fullmatch(source):
-        return _result(match[1], match[2], quote)
-    if _NAME.fullmatch(source):
-        return None if source in ROOTS else source
+        return None if match[1] == "loop" else _result(match[1], match[2], quote)
+    if match := _CONTEXT.fullmatch(source):
+        return _CONTEXTS[match[1]] + match[2]
     root, *fields = re.split("[.:]", source)
-    if not all(_NAME.fullmatch(one) for one in (root, *fields)):
+    if not all(_NAME.fullmatch(one) for one in (root, *fields)) or source.count(":") > 1:
         return None
-    if root == "steps" or (":" in source and root in local):
-        return ".".join((root, *fields))
-    return None if root in ROOTS or ":" not in source else ".".join(("steps", root, *fields))
+    return None if root in ROOTS and root != "steps" else ".".join((root, *fields))
 
 
 def _result(step: str, path: str, quote: str) -> str:

@@ -126,7 +126,10 @@ class Place:
 
 def inner_scope(pipeline: Pipeline, outer: Scope, inputs: Mapping[str, Any]) -> Scope:
     """Return the scope in which a document's steps begin: its inputs, and the code as it is."""
-    facts = {**outer.facts, "workflow": {"name": pipeline.name, "version": pipeline.version}}
+    workflow = {**pipeline.older, "name": pipeline.name, "version": pipeline.version}
+    facts = {**outer.facts, "workflow": workflow}
+    if "global_vars" in pipeline.older:
+        facts["global_vars"] = pipeline.older["global_vars"]
     scope = Scope(inputs=inputs, facts=facts, revision=outer.revision, functions=outer.functions)
     return replace(scope, state=fill(pipeline.variables, scope.names()))
 

@@ -205,9 +205,7 @@ class Calls(ABC):
             case nodes.Slice(first, last):
                 start = None if first is None else self.value(first)
                 end = None if last is None else self.value(last)
-                return lambda view, value: _sliced(
-                    value, start and start(view), end and end(view)
-                )
+                return lambda view, value: _sliced(value, start and start(view), end and end(view))
             case nodes.Method(name, arguments):
                 return self._method(name, [self.value(one) for one in arguments])
             case nodes.Filter():

@@ -195,9 +195,7 @@ class Compiler(Calls):
         fields = [(self.value(key), self.value(value)) for key, value in node.fields]
 
         def read(view: View) -> dict[str, Any]:
-            return {
-                values.text(key(view)): values.settled(value(view)) for key, value in fields
-            }
+            return {values.text(key(view)): values.settled(value(view)) for key, value in fields}
 
         return read
 

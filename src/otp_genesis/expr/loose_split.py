@@ -9,7 +9,9 @@ MAX_TEMPLATE = 20_100
 """Characters of one template; a longer one is text."""
 _BRACKETS = {"(": ")", "[": "]", "{": "}"}
 _SIMPLE = re.compile(r"\{\{([^{}'\"]+)\}\}")
-_ORIGINAL = re.compile(r"\{\{([^}]+)\}\}")
+_ORIGINAL = re.compile(r"\{\{[^}]{1,20000}\}\}")
+MAX_READ = 2_000_000
+"""Characters read again and again for what closes a template; what is behind is text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,10 @@ def pieces(source: str) -> list[Piece]:
     """
     found: list[Piece] = []
     start = position = 0
-    while (opening := source.find("{{", position)) >= 0:
-        end = _end(source, opening)
+    room = MAX_READ
+    while room > 0 and (opening := source.find("{{", position)) >= 0:
+        end, read = _end(source, opening)
+        room -= read
         if end is None:
             position = opening + 1
             continue
@@ -42,19 +46,20 @@ def pieces(source: str) -> list[Piece]:
     return found
 
 
-def _end(source: str, opening: int) -> int | None:
-    """Return where the template ends that begins at `opening`, or nothing where none does."""
+def _end(source: str, opening: int) -> tuple[int | None, int]:
+    """Return where the template ends that begins at `opening`, if it does, and what it took."""
     if match := _SIMPLE.match(source, opening):
-        return match.end()
-    end = _closed(source, opening + 2)
-    if end is None:
-        match = _ORIGINAL.match(source, opening)
-        return match.end() if match else None
-    return None if end == opening + 4 else end
+        return match.end(), 0
+    end, read = _closed(source, opening + 2)
+    if end is not None:
+        return (None if end == opening + 4 else end), 0
+    original = _ORIGINAL.match(source, opening)
+    return (original.end() if original else None), read + MAX_TEMPLATE // 20
 
 
-def _closed(source: str, position: int) -> int | None:
+def _closed(source: str, start: int) -> tuple[int | None, int]:
     waiting: list[str] = []
+    position = start
     limit = min(len(source), position + MAX_TEMPLATE)
     while position < limit:
         character = source[position]
@@ -62,15 +67,15 @@ def _closed(source: str, position: int) -> int | None:
             position = _text_end(source, position, limit)
             continue
         if not waiting and source.startswith("}}", position):
-            return position + 2
+            return position + 2, 0
         if character in _BRACKETS:
             waiting.append(_BRACKETS[character])
         elif waiting and character == waiting[-1]:
             waiting.pop()
         elif character in ")]}":
-            return None
+            break
         position += 1
-    return None
+    return None, position - start
 
 
 def _text_end(source: str, position: int, limit: int) -> int:

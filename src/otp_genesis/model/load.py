@@ -17,6 +17,7 @@ from otp_genesis.errors import InvalidDocument, UsageError, did_you_mean
 from otp_genesis.model.diagnostic import Diagnostic
 from otp_genesis.model.document import Document, read_document
 from otp_genesis.model.document import Path as Place
+from otp_genesis.model.older_keys import OLDER_KEYS
 from otp_genesis.model.pipeline import CodebaseSpec, Input, Pipeline, Step
 
 MAX_BYTES = 10 * 1024 * 1024
@@ -64,7 +65,8 @@ def _read(document: Document, value: Any, at: Place, lenient: bool) -> Pipeline:
     reader = _Reader(document)
     pipeline = reader.pipeline(value, at)
     complaints = tuple(sorted((*document.complaints, *reader.complaints)))
-    if pipeline is None or (complaints and not lenient):
+    wrong = any(one.severity == "error" for one in complaints)
+    if pipeline is None or (wrong and not lenient):
         raise InvalidDocument(complaints)
     return replace(pipeline, complaints=complaints)
 
@@ -105,6 +107,9 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 40 else f"{text[:39]}…"
 
 
+_BECOMES = {"no effect": "has no effect", "not supported": "is not supported"}
+
+
 class _Reader:
     def __init__(self, document: Document):
         self.document = document
@@ -124,7 +129,8 @@ class _Reader:
         if not isinstance(data, dict):
             self._complain(root, "shape", "'workflow' must be a mapping")
             return None
-        self._unknown_keys(data, root)
+        strict = self._typed(data, root, "strict", bool, "true or false") or False
+        older = self._older_keys(data, root, strict=strict)
         steps = self._required_steps(data, root)
         name = self._string(data, root, "name") or Path(self.document.file).stem
         return Pipeline(
@@ -134,7 +140,8 @@ class _Reader:
             at=root,
             description=self._string(data, root, "description") or "",
             version=self._string(data, root, "version"),
-            strict=self._typed(data, root, "strict", bool, "true or false") or False,
+            strict=strict,
+            older=older,
             inputs=self._inputs(data, root),
             outputs=self._typed(data, root, "outputs", dict, "a mapping of names to values") or {},
             variables=self._typed(data, root, "variables", dict, "a mapping") or {},
@@ -219,12 +226,33 @@ class _Reader:
             return ()
         return tuple(names)
 
-    def _unknown_keys(self, data: dict[str, Any], at: Place) -> None:
+    def _older_keys(self, data: dict[str, Any], at: Place, *, strict: bool) -> dict[str, Any]:
+        """Return what keys of older documents say; complain of those that nobody knows."""
+        found: dict[str, Any] = {}
         for key in data:
-            if key not in WORKFLOW_KEYS:
-                message = f"unknown key {key!r}{did_you_mean(key, WORKFLOW_KEYS)}"
-                found = self.document.error((*at, key), "unknown-key", message, key=True)
-                self.complaints.append(found)
+            older = OLDER_KEYS.get(key)
+            if key in WORKFLOW_KEYS:
+                continue
+            if older is None or strict:
+                hint = f"; {older.told}" if older and older.told else ""
+                near = hint or did_you_mean(key, WORKFLOW_KEYS)
+                message = f"unknown key {key!r}{near}"
+                self.complaints.append(
+                    self.document.error((*at, key), "unknown-key", message, key=True)
+                )
+            elif older.state == "works":
+                found[key] = self._older(data, at, key)
+            else:
+                code = "no-effect" if older.state == "no effect" else "not-supported"
+                message = f"{key!r} {_BECOMES[older.state]}: {older.told}"
+                span = self.document.at((*at, key), key=True)
+                self.complaints.append(self.document.diagnose(span, code, message, warning=True))
+        return found
+
+    def _older(self, data: dict[str, Any], at: Place, key: str) -> Any:
+        if key in ("workspace_dir", "output_dir"):
+            return self._string(data, at, key)
+        return self._typed(data, at, key, dict, "a mapping") or {}
 
     def _string(self, data: dict[str, Any], at: Place, key: str) -> str | None:
         value = data.get(key)

@@ -147,8 +147,24 @@ class Pipeline:
     """How providers are chosen, where a step does not say."""
     output_schema: dict[str, Any] | None = None
     """JSON Schema 2020-12 that the outputs must satisfy."""
+    older: dict[str, Any] = field(default_factory=dict)
+    """What keys of older documents say, as far as they are read; see `older_keys`."""
     complaints: tuple[Diagnostic, ...] = field(default=(), repr=False)
     """What is wrong with it, where it was read all the same."""
+
+    @property
+    def workspace_dir(self) -> str | None:
+        """The folder that its steps work in, where it names one."""
+        named = self.older.get("workspace_dir")
+        return named if isinstance(named, str) else None
+
+    @property
+    def output_dir(self) -> str | None:
+        """The folder below which its steps write their results, where it names one."""
+        defaults = self.older.get("defaults")
+        inner = defaults.get("output_dir") if isinstance(defaults, dict) else None
+        named = self.older.get("output_dir") or inner
+        return named if isinstance(named, str) else None
 
     def take_inputs(self, given: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
         """Return what is wrong with the given inputs, if anything, and all inputs with defaults."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from typing import Annotated, Any
@@ -25,6 +26,8 @@ from otp_genesis.model.outcome import Failed, Ok, Outcome, Suspended
 from otp_genesis.steps.side_by_side import side_by_side
 from otp_genesis.steps.sources import data_of, step_in_source
 
+_SOURCE = re.compile(r"(previous_response:|context:)?[^\s:{}]+(:[^\s:{}]+)?|.*\{[{%].*", re.DOTALL)
+"""A name of data, or a template that will give it."""
 _IN_THE_LOOP = Brings(("loop",), ("iterator",))
 
 
@@ -50,6 +53,13 @@ class ForLoop(Params):
     ] = None
     """Asked after an item's steps; where it holds the loop ends. It sees their results by their
     names, and all of them as `loop.results`."""
+
+    @field_validator("data_source")
+    @classmethod
+    def _names_data(cls, source: list[Any] | str) -> list[Any] | str:
+        if isinstance(source, str) and not _SOURCE.fullmatch(source):
+            raise ValueError("must be a list, or name a variable or a step that holds one")
+        return source
 
     @field_validator("iterator")
     @classmethod
