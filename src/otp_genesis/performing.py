@@ -34,6 +34,8 @@ from otp_genesis.model.event import (
 from otp_genesis.model.outcome import Failed, Ok, Suspended
 from otp_genesis.model.pipeline import Pipeline, StepSettings
 from otp_genesis.model.run import Mode, RunReport, RunRequest, fold
+from otp_genesis.provider_tables import mock
+from otp_genesis.providers.mock import MockProvider
 from otp_genesis.providers.pool import Pool
 from otp_genesis.providers.scripted import ScriptedProvider
 from otp_genesis.settings import Settings, load_settings
@@ -52,6 +54,7 @@ _END: dict[type, Literal["done", "failed", "waiting"]] = {
 START = "@start"
 """The journal's row for the files at the first start."""
 HEALTH_INTERVAL_S = 30.0
+MOCK = MockProvider.name
 
 
 class Performer:
@@ -153,6 +156,8 @@ class Performer:
 
     async def _prepared(self, store: Store, request: RunRequest, opened: opening.Opened) -> Run:
         only = _who_answers(request.mode)
+        if request.mode in ("mock", "mixed") and MOCK not in self.registries.providers:
+            self.registries.providers.register(mock(self.settings), origin="built-in")
         if request.provider is not None:
             await self.pool.require(request.provider, only=only)
 
@@ -268,11 +273,15 @@ def _settings_of(opened: opening.Opened, settings: Settings) -> Settings:
 
 
 def _who_answers(mode: Mode) -> Callable[[RegisteredProvider], bool] | None:
-    """Return who may be asked: in mock mode only those that answer from a script."""
+    """Return who may be asked: in mock mode only those that make their answers up."""
     if mode == "replay":
         raise UsageError("--mode replay needs recorded answers, and there is no recorder yet")
-    return _is_scripted if mode == "mock" else None
+    return {"mock": _made_up, "mixed": None, "live": _is_real}[mode]
 
 
-def _is_scripted(entry: RegisteredProvider) -> bool:
-    return isinstance(entry.provider, ScriptedProvider)
+def _made_up(entry: RegisteredProvider) -> bool:
+    return isinstance(entry.provider, ScriptedProvider | MockProvider)
+
+
+def _is_real(entry: RegisteredProvider) -> bool:
+    return not isinstance(entry.provider, MockProvider)

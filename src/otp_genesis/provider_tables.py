@@ -10,6 +10,7 @@ from otp_genesis.contracts.provider_registry import ProviderRegistry
 from otp_genesis.contracts.registry import Change
 from otp_genesis.errors import UsageError, did_you_mean
 from otp_genesis.providers.configure import ProviderSettings, configured
+from otp_genesis.providers.mock import MockProvider
 from otp_genesis.providers.scripted import ScriptedProvider
 from otp_genesis.settings import FILE, Settings
 
@@ -47,7 +48,8 @@ class ProviderTables:
 
     def require_known(self) -> None:
         """Raise `UsageError` where a table speaks of a provider that is not there."""
-        if unknown := set(self._wanted) - set(self._providers.names()):
+        known = {*self._providers.names(), MockProvider.name}
+        if unknown := set(self._wanted) - known:
             name = min(unknown)
             near = did_you_mean(name, self._providers.names())
             message = f"[providers.{name}] no provider {name!r}{near}"
@@ -56,10 +58,24 @@ class ProviderTables:
 
 def scripted(settings: Settings) -> RegisteredProvider:
     """Return the provider that answers from the script which the settings name, if any."""
-    script = settings.environ.get("GENESIS_SCRIPT")
-    table = settings.sections.get("providers", {}).get("scripted", {})
-    named = table.get("file") if isinstance(table, Mapping) else None
-    if not script and named and settings.source is not None:
-        script = str(settings.source.parent / str(named))
-    provider = ScriptedProvider.from_file(Path(script)) if script else ScriptedProvider()
+    script = _file(settings, "scripted", "GENESIS_SCRIPT")
+    provider = ScriptedProvider.from_file(script) if script else ScriptedProvider()
     return RegisteredProvider(provider, provider.capabilities, origin="built-in")
+
+
+def mock(settings: Settings) -> RegisteredProvider:
+    """Return the provider that always answers, by the file which the settings name, if any."""
+    answers = _file(settings, "mock", "GENESIS_MOCK")
+    provider = MockProvider.from_file(answers) if answers else MockProvider()
+    return RegisteredProvider(
+        provider, provider.capabilities, priority=provider.priority, origin="built-in"
+    )
+
+
+def _file(settings: Settings, provider: str, variable: str) -> Path | None:
+    """Return the file that the environment, or a table of genesis.toml, names for a provider."""
+    if named := settings.environ.get(variable):
+        return Path(named)
+    table = settings.sections.get("providers", {}).get(provider, {})
+    named = table.get("file") if isinstance(table, Mapping) else None
+    return settings.source.parent / str(named) if named and settings.source is not None else None

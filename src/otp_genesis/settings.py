@@ -120,6 +120,12 @@ class Settings:
         return named or self.section("run", RunDefaults).output or "./outputs"
 
     @property
+    def mode(self) -> str:
+        """Who answers for the models where a run does not say; any other word means mock."""
+        named = self.environ.get("GENESIS_MODE") or self.environ.get("TEST_MODE") or "live"
+        return named if named in ("live", "mock", "mixed", "replay") else "mock"
+
+    @property
     def provider(self) -> str | None:
         """The provider that is asked where a step names none."""
         named = self.environ.get("GENESIS_PROVIDER")

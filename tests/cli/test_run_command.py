@@ -219,7 +219,10 @@ def test_steps(genesis: Genesis) -> None:
     assert {"command", "for_loop", "gate", "otp.scan", "prompt", "set_variable"} <= set(names)
     assert one in listed
     assert one["required_fields"] == ["data_source", "steps"]
-    assert one["optional_fields"] == ["iterator", "parallel", "max_parallel", "break_on_error"]
+    assert one["optional_fields"] == [
+        "iterator", "parallel", "max_parallel", "batch_size", "break_on_error",
+        "continue_condition", "break_condition",
+    ]  # fmt: skip
     assert one["origin"] == "built-in"
     assert one["schema"]["properties"]["max_parallel"]["maximum"] == 1000
     assert "data_source" in page

@@ -36,7 +36,7 @@ class Author:
     def __init__(self, draw: st.DrawFn):
         self.draw = draw
 
-    def one_of(self, *choices: Any) -> Any:
+    def one_of(self, *choices: str) -> str:
         return self.draw(st.sampled_from(choices))
 
     def chance(self, of: int) -> bool:
@@ -44,11 +44,11 @@ class Author:
 
     def expression(self, forms: tuple[str, ...], seen: list[str]) -> str:
         names = [self.one_of(*NAMES) if self.chance(40) else self.one_of(*seen) for _ in range(2)]
-        return str(self.one_of(*forms)).format(*names)
+        return self.one_of(*forms).format(*names)
 
     def template(self, seen: list[str]) -> str:
         inner = self.expression(EXPRESSIONS, seen)
-        return str(self.one_of(*TEMPLATES)).format(self.one_of(*seen), e=inner)
+        return self.one_of(*TEMPLATES).format(self.one_of(*seen), e=inner)
 
     def scalar(self, text: str, indent: str, comment: str) -> str:
         """Return a string as some author might write it."""

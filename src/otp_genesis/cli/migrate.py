@@ -32,6 +32,9 @@ WORDS = {
 }
 
 
+_UNLESS = "; it does not run unless it is"
+
+
 def migrate(
     paths: Annotated[list[Path], typer.Argument(help="Documents, or folders of them.")],
     diff: Annotated[bool, typer.Option("--diff", help="Print the changes.")] = False,
@@ -120,7 +123,8 @@ def _print_each(files: list[Examined], form: Form, problems: dict[Path, str]) ->
             sys.stdout.flush()
             sys.stdout.buffer.write(one.diff.encode("utf-8", "backslashreplace"))
         elif told.state not in ("fails", "unreadable") and one.path not in problems:
-            changed = f"{len(told.changes)} changes" if told.changes else "as it is"
+            count = len(told.changes)
+            changed = f"{count} change{'s' if count > 1 else ''}" if count else "as it is"
             _print(f"{told.file}: {changed}")
         for line in (*told.versions, *told.errors, *told.undecided):
             print(line, file=sys.stderr)
@@ -144,11 +148,8 @@ def _print_report(reports: list[FileReport]) -> None:
             for line in lines:
                 _print(f"  {label}{line}")
     counts = {state: sum(one.state == state for one in reports) for state in WORDS}
-    told = (f"{count} {WORDS[state]}" for state, count in counts.items() if count)
-    print(f"{len(reports)} files: {', '.join(told)}")
-
-
-_UNLESS = "; it does not run unless it is"
+    told = (f"{state.replace('_', ' ')} {count}" for state, count in counts.items() if count)
+    print(f"{len(reports)} file{'s' if len(reports) > 1 else ''}: {', '.join(told)}")
 
 
 def _print(line: str) -> None:

@@ -31,8 +31,9 @@ def run(
     prompt: Annotated[str | None, typer.Option(help="The input `prompt`.")] = None,
     provider: Annotated[str | None, typer.Option(help="Ask this provider.")] = None,
     mode: Annotated[
-        Literal["live", "mock", "replay"], typer.Option(help="Who answers for the models.")
-    ] = "live",
+        Literal["live", "mock", "mixed", "replay"] | None,
+        typer.Option(help="Who answers for the models; TEST_MODE where it is not said."),
+    ] = None,
     workspace: Annotated[str | None, typer.Option(help="The folder steps work in.")] = None,
     output: Annotated[str | None, typer.Option(help="Where `output_to_file` writes.")] = None,
     strategy: Annotated[

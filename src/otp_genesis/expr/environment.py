@@ -86,9 +86,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset(("*", "**", "%", "+"))
     context_class = BoundedContext
 
-    def __init__(self) -> None:
+    def __init__(self, undefined: type[Undefined] = Missing) -> None:
         super().__init__(
-            undefined=Missing, cache_size=0, finalize=as_text, keep_trailing_newline=True
+            undefined=undefined, cache_size=0, finalize=as_text, keep_trailing_newline=True
         )
         self.globals.clear()
         allowed = {name: self.filters[name] for name in FILTERS}

@@ -181,10 +181,7 @@ class Calls(ABC):
         may_lack = (isinstance(first, nodes.Filter) and first.name in _DEFAULTS) or (
             isinstance(first, nodes.Test) and first.name in _STATES
         )
-        if may_lack:
-            base = self.raw_soft(node.base)
-        else:
-            base = self.raw(node.base)
+        base = self.raw_soft(node.base) if may_lack else self.raw(node.base)
         changes = [self._change(suffix) for suffix in node.suffixes]
 
         def run(view: View) -> Any:

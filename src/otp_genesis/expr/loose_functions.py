@@ -107,12 +107,12 @@ def _sqrt(value: Any) -> float:
 
 def _pow(base: Any, exponent: Any) -> float:
     try:
-        result = float(_number_or_0(base)) ** float(_number_or_0(exponent))
+        result: Any = float(_number_or_0(base)) ** float(_number_or_0(exponent))
     except (OverflowError, ZeroDivisionError):
         raise TooMuch("the power is too large") from None
     if isinstance(result, complex):
         raise Unfit("pow() of a negative number")
-    return result
+    return float(result)
 
 
 def _seconds(each: int) -> Callable[[Any], Any]:

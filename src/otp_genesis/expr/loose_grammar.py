@@ -41,13 +41,13 @@ class Parser(Cursor):
 
     def whole(self) -> Node:
         """Return the whole source as one expression; raise `ExpressionError`."""
-        if self.now.kind == "end":
+        if self.ended:
             raise self.error("an expression is missing")
         try:
             node = self.expression()
         except RecursionError:
             raise self.error("too deeply nested") from None
-        if self.now.kind != "end":
+        if not self.ended:
             raise self.unexpected()
         return node
 
@@ -372,7 +372,6 @@ def _touch(before: Token, sign: Token, after: Token) -> bool:
 
 
 def _negative(start: int, value: Node) -> Node:
-    if isinstance(value, nodes.Literal) and isinstance(value.value, int | float):
-        if value.value is not True and value.value is not False:
-            return nodes.Literal(start, value.end, -value.value)
+    if isinstance(value, nodes.Literal) and type(value.value) in (int, float):
+        return nodes.Literal(start, value.end, -value.value)  # type: ignore[operator]
     return nodes.Negative(start, value.end, value)

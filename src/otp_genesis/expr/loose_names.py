@@ -49,6 +49,8 @@ class View:
 
     __slots__ = ("item", "meter", "missed", "scope", "step")
 
+    missed: dict[str, None] | None
+
     def __init__(self, names: Mapping[str, Any]):
         if isinstance(names, Names):
             self.scope, self.step, self.missed = names.scope, names.step, names.missed

@@ -145,7 +145,7 @@ class Automaton:
 
     def _follow(self, current: int, context: Context, character: str) -> tuple[bool, int]:
         matched, reached = self._reached(current, context, character)
-        following = set()
+        following: set[int] = set()
         for state in reached:
             accepts = self._accepts[state]
             if accepts is not None and accepts(character):

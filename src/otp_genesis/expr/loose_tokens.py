@@ -23,6 +23,7 @@ _WORD = re.compile(
 )
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"'}
+_KINDS: dict[str, Kind] = {"name": "name", "number": "number", "sign": "sign"}
 _AS_WORD = {"&&": "and", "||": "or", "!": "not"}
 
 
@@ -50,7 +51,7 @@ def tokens(source: str) -> list[Token]:
         match = _WORD.match(source, position)
         if match is None:
             raise ExpressionError(source, _unreadable(source[position]))
-        kind, value = match.lastgroup, match[0]
+        kind, value = str(match.lastgroup), match[0]
         if kind == "text":
             value = _ESCAPE.sub(lambda escape: _ESCAPES.get(escape[1], escape[0]), value[1:-1])
             found.append(Token("text", value, position, match.end()))
@@ -62,8 +63,8 @@ def tokens(source: str) -> list[Token]:
             found.append(Token("name", word, position, position + len(word)))
             position += len(word)
             continue
-        elif kind == "number" or kind == "name" or kind == "sign":
-            found.append(Token(kind, value, position, match.end()))
+        elif kind != "blank":
+            found.append(Token(_KINDS[kind], value, position, match.end()))
         position = match.end()
     found.append(Token("end", "", position, position))
     return found
@@ -93,6 +94,11 @@ class Cursor:
         """The token that is next."""
         return self.tokens[self.at]
 
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is left."""
+        return self.now.kind == "end"
+
     def ahead(self, number: int = 1) -> Token:
         """Return a later token; behind the last one it is the end."""
         return self.tokens[min(self.at + number, len(self.tokens) - 1)]
@@ -104,7 +110,7 @@ class Cursor:
 
     def unexpected(self) -> ExpressionError:
         """Return the error that says that the next token cannot be there."""
-        if self.now.kind == "end":
+        if self.ended:
             return self.error("the expression ends too early")
         return self.error(f"unexpected {self.source[self.now.start : self.now.end]!r}")
 
@@ -125,8 +131,7 @@ class Cursor:
     def must(self, sign: str) -> None:
         """Pass over a sign that must be there; raise `ExpressionError`."""
         if not self.sign(sign):
-            ended = self.now.kind == "end"
-            raise self.error(f"{sign!r} is missing") if ended else self.unexpected()
+            raise self.error(f"{sign!r} is missing") if self.ended else self.unexpected()
 
     def since(self, start: int) -> tuple[int, int]:
         """Return the place from `start` to the last token passed over."""

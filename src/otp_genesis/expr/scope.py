@@ -65,10 +65,12 @@ class Names(Mapping[str, Any]):
     Inner names hide outer ones: roots, then what the block brings, variables, steps, functions.
     """
 
-    __slots__ = ("scope", "step")
+    __slots__ = ("missed", "scope", "step")
 
     def __init__(self, scope: Scope, step: Mapping[str, Any]):
         self.scope, self.step = scope, step
+        self.missed: dict[str, None] = {}
+        """The references that led to nothing, where that is no error."""
 
     def __getitem__(self, name: str) -> Any:
         scope = self.scope

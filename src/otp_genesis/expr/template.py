@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from otp_genesis.deferred import deferred
 from otp_genesis.errors import ExpressionError
@@ -42,11 +42,22 @@ class Reference:
 
     root: str
     path: tuple[str, ...] = ()
+    call: bool = False
+    """Whether it is a function that is called."""
+    instead: tuple[Reference, ...] = ()
+    """What it may mean instead: `a-b` is a name, or else a difference."""
 
     @property
     def text(self) -> str:
         """The reference as it is usually written."""
         return ".".join((self.root, *self.path))
+
+
+class Note(NamedTuple):
+    """What the author of an expression should know, and the part of the source that is meant."""
+
+    message: str
+    needle: str
 
 
 @dataclass(frozen=True)
@@ -56,6 +67,7 @@ class Template:
     source: str
     references: tuple[Reference, ...]
     fill: Callable[[Names], Any]
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,11 +77,12 @@ class Condition:
     source: str
     references: tuple[Reference, ...]
     holds: Callable[[Names], bool]
+    notes: tuple[Note, ...] = ()
 
 
 @cache
-def _sandbox() -> sandbox.Sandbox:
-    return sandbox.Sandbox()
+def _sandbox(forgiving: bool = False) -> sandbox.Sandbox:
+    return sandbox.Sandbox(runtime.ChainableUndefined if forgiving else sandbox.Missing)
 
 
 def has_template(value: Any) -> bool:
@@ -90,16 +103,26 @@ def compile_template(source: str) -> Template:
     if whole := _WHOLE.fullmatch(source):
         inner = _expression(whole[1], source)
         return Template(source, inner.references, inner.fill)
+    return _text(source, _sandbox)
+
+
+def compile_forgiving(source: str) -> Template:
+    """Compile a text with templates in which names that are not there are empty."""
+    return _text(source, lambda: _sandbox(True))
+
+
+def _text(source: str, box: Callable[[], sandbox.Sandbox]) -> Template:
     if len(source) > MAX_SOURCE:
         raise ExpressionError(source, f"a template may have {MAX_SOURCE} characters at most")
     with _Guard(source):
-        tree = _sandbox().parse_bounded(source)
+        environment = box()
+        tree = environment.parse_bounded(source)
         references = tuple(_references(tree))
-        template = _template(tree)
+        template = _template(tree, environment)
 
     def fill(names: Names) -> str:
         with _Guard(source):
-            context = sandbox.BoundedContext(_sandbox(), names, None, {})  # type: ignore[arg-type]
+            context = sandbox.BoundedContext(environment, names, None, {})  # type: ignore[arg-type]
             parts: list[str] = []
             size = 0
             for part in template.root_render_func(context):
@@ -174,7 +197,7 @@ def _expression(text: str, source: str) -> Template:
         direct = _looks_up(value)
         target = nodes.Name(_RESULT, "store", lineno=1)
         assign = nodes.Assign(target, value, lineno=1)
-        template = _template(nodes.Template([assign], lineno=1))
+        template = _template(nodes.Template([assign], lineno=1), _sandbox())
 
     def evaluate(names: Names) -> Any:
         with _Guard(source):
@@ -197,10 +220,10 @@ def _looks_up(node: nodes.Node) -> bool:
     return isinstance(node, nodes.Name) and node.name != "self"
 
 
-def _template(tree: nodes.Template) -> jinja.Template:
-    tree.set_environment(_sandbox())
-    code = _sandbox().compile(tree, "<template>", "<template>")
-    return jinja.Template.from_code(_sandbox(), code, {}, None)
+def _template(tree: nodes.Template, environment: sandbox.Sandbox) -> jinja.Template:
+    tree.set_environment(environment)
+    code = environment.compile(tree, "<template>", "<template>")
+    return jinja.Template.from_code(environment, code, {}, None)
 
 
 def _references(tree: nodes.Template) -> Iterator[Reference]:

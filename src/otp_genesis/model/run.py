@@ -12,7 +12,9 @@ from otp_genesis.model import event as ev
 from otp_genesis.model.frozen import Frozen
 from otp_genesis.model.outcome import Usage
 
-Mode = Literal["live", "mock", "replay"]
+Mode = Literal["live", "mock", "mixed", "replay"]
+"""Who answers for the models: those that are there; only prepared answers; those that are there,
+and prepared answers where nobody is; recorded answers."""
 
 
 class RunRequest(Frozen):

@@ -71,6 +71,12 @@ class ScriptedProvider:
             return Health(True)
         return Health(False, "it has no script", "name one in genesis.toml: [providers.scripted]")
 
+    def knows(self, request: Request) -> bool:
+        """Whether there is an answer to a request."""
+        if self._answer is not None:
+            return True
+        return any(re.search(one.when, request.prompt) for one in self._script)
+
     async def complete(self, request: Request) -> Reply:
         """Give the first answer whose `when` matches."""
         self.requests.append(request)
