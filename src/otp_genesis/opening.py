@@ -20,7 +20,7 @@ from otp_genesis.contracts.codebase import Codebase, Revision
 from otp_genesis.engine.ground import Ground
 from otp_genesis.errors import EnvironmentLacks, GenesisError
 from otp_genesis.expr.scope import Scope
-from otp_genesis.expr.template import fill
+from otp_genesis.expr.language import language
 from otp_genesis.model.pipeline import Pipeline
 from otp_genesis.model.run import RunRequest
 from otp_genesis.settings import Settings
@@ -53,7 +53,8 @@ async def opened_files(
     anything, and kept for resuming otherwise; a branch without a commit goes with it.
     """
     if pipeline.codebase is not None:
-        spec = fill(pipeline.codebase.model_dump(), scope.names())
+        filled = language(strict=pipeline.strict).fill
+        spec = filled(pipeline.codebase.model_dump(), scope.names())
         with ProjectLock(settings.home, Path(spec["project"]), run_id=request.run_id):
             async with _project(request, spec, settings) as opened:
                 yield opened

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import textwrap
+from dataclasses import replace
 
 import pytest
 from conftest import Bench
 
 from compatibility.conftest import Migrate
+from otp_genesis.cli.migrate import rules_of
+from otp_genesis.compatibility.migration import migrate
 from otp_genesis.errors import InvalidDocument
+from otp_genesis.model.diagnostic import Diagnostic
 from otp_genesis.model.document import read_document
+from otp_genesis.model.pipeline import Pipeline
 
 
 def changed(migrate: Migrate, text: str) -> list[tuple[str, str]]:
@@ -188,6 +194,35 @@ def test_a_name_that_is_a_step_and_a_variable(migrated: Migrate, variables: str)
         assert "strict: true" not in done.after
         said = [f"{one.line}:{one.column} {one.code} {one.message}" for one in done.undecided]
         assert ["7:37 bare-name a strict document says 'steps.s' or 'state.s'"] == said
+
+
+def test_what_would_mean_something_else(bench: Bench) -> None:
+    """A pipeline with such an expression stays as it is; the others do not."""
+    text = textwrap.dedent(
+        """
+        workflow:
+          name: n
+          steps:
+          - {name: s, type: say, value: 1}
+          - {name: t, type: say, value: "{{ s }}"}
+          - name: u
+            type: pipeline
+            pipeline: {steps: [{name: a, type: say}, {name: b, type: say, value: "{{ a }}"}]}
+        """
+    )
+    at = ("workflow", "steps", 2, "pipeline", "steps", 1, "value")
+
+    def in_the_way(pipeline: Pipeline) -> list[Diagnostic]:
+        return [replace(pipeline.document.error(at, "older", "it counts missing as 0"), at=at)]
+
+    done = migrate(text, "d.yaml", replace(rules_of(bench.runtime), in_the_way=in_the_way))
+    assert "name: n\n  strict: true\n" in done.after
+    assert 'value: "{{ steps.s }}"' in done.after
+    assert 'pipeline: {steps: [{name: a, type: say}, {name: b, type: say, value: "{{ a }}"}]}' in (
+        done.after
+    )
+    said = [(one.line, one.severity, one.code) for one in done.undecided]
+    assert [(9, "warning", "older")] == said
 
 
 def test_names_of_loops_and_templates_stay(migrated: Migrate) -> None:

@@ -19,7 +19,7 @@ ASK = f"""
 workflow:
   name: ask
   steps:
-    - {name: c, type: claude, prompt: [{{type: static, content: "{LONG}"}}]}}
+    - {{name: c, type: claude, prompt: [{{type: static, content: "{LONG}"}}]}}
     - {{name: g, type: gemini, prompt: "plan it"}}
     - {{name: i, type: gemini_instructor, prompt: "tell"}}
     - {{name: p, type: prompt, prompt: "simple test"}}
@@ -33,10 +33,7 @@ def test_modes(genesis: Genesis, write: Write) -> None:
     mock = genesis.json("run", "ask.yaml", "--mode", "mock")["results"]
 
     assert live.returncode == 3
-    assert (
-        mock["c"]["text"]
-        == f"Mock response for: {LONG[:50]}..."
-    )
+    assert mock["c"]["text"] == f"Mock response for: {LONG[:50]}..."
     assert (mock["c"]["success"], mock["c"]["cost"]) == (True, 0.001)
     assert "Mock implementation plan" in str(mock["g"])
     assert sorted(mock["i"]) == ["analysis", "summary", "text"]

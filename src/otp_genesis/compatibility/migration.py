@@ -36,6 +36,11 @@ Check = Callable[[Pipeline], Iterable[Diagnostic]]
 """Returns every complaint about a document, warnings too; one for each path to a place."""
 
 
+def _nothing(pipeline: Pipeline) -> Iterable[Diagnostic]:
+    """Return nothing: expressions mean the same whether a document is strict or not."""
+    return ()
+
+
 @dataclass(frozen=True)
 class Rules:
     """What documents are judged by: the check, the step types, and what these are called now."""
@@ -43,6 +48,9 @@ class Rules:
     check: Check
     kinds: Kinds
     names: Names = field(default_factory=Names)
+    in_the_way: Check = _nothing
+    """Returns what of a document that is not strict would mean something else if it were, each with
+    its path: the pipeline it is in stays as it is, names included, and a person is told."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +103,7 @@ def migrate(text: str, file: str, rules: Rules) -> Migration:
     worker.structure()
     errors = worker.errors(worker.draft)
     if not errors:
+        worker.leave_what_would_change()
         worker.say_names()
         worker.make_strict()
     draft = worker.draft
@@ -120,6 +129,7 @@ class _Worker:
         self.changes: list[Change] = []
         self.undecided: list[Diagnostic] = []
         self._told: set[Path] = set()
+        self._left: set[Path] = set()
         self._checked: dict[str, list[Diagnostic]] = {}
 
     def complaints(self, draft: Draft) -> list[Diagnostic]:
@@ -198,6 +208,15 @@ class _Worker:
         one = document.diagnose(document.at(path, key=True), "undecided", why, warning=True)
         self.undecided += self.draft.first_told([one])
 
+    def leave_what_would_change(self) -> None:
+        """Tell what would mean something else in a strict document; leave the pipelines it is in."""
+        draft = self.draft
+        pipeline = parse_pipeline(draft.text, draft.document.file, lenient=True)
+        found = list(self.rules.in_the_way(pipeline))
+        loose = self._loose(draft)
+        self._left = {_pipeline_of(one.at, loose) or () for one in found}
+        self.undecided += draft.first_told(replace(one, severity="warning") for one in found)
+
     def say_names(self) -> None:
         """Let expressions say where their names come from, as strict documents do."""
         hopeless: set[Path] = set()
@@ -222,7 +241,8 @@ class _Worker:
     def _loose(self, draft: Draft) -> list[Path]:
         data = draft.document.data
         found = pipelines_in(data, self.rules.kinds)
-        return [path for path in found if within(data, (*path, "strict")) is not True]
+        loose = [path for path in found if within(data, (*path, "strict")) is not True]
+        return [path for path in loose if path not in self._left]
 
     def make_strict(self) -> None:
         """Say `strict: true` in every pipeline that passes then."""

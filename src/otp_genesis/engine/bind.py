@@ -15,7 +15,8 @@ from otp_genesis.engine.program import BoundStep
 from otp_genesis.engine.references import Visible, expression_complaint
 from otp_genesis.engine.validating import judged
 from otp_genesis.errors import ExpressionError, did_you_mean
-from otp_genesis.expr.template import Condition, Names, compile_condition, has_template
+from otp_genesis.expr.language import STRICT
+from otp_genesis.expr.template import Condition, Names, conditions_in, has_template
 from otp_genesis.model.document import Path
 from otp_genesis.model.json_schema import schema_problem
 from otp_genesis.model.load import model_complaints
@@ -48,8 +49,9 @@ class Binder:
             return None
         facts = {"name": self.step.name, "type": self.step.type}
         return BoundStep(
-            self.step, self.kind, settings, gate, self.values, self.fills, constant, facts
-        )
+            self.step, self.kind, settings, gate, self.values, self.fills, constant, facts,
+            self.visible.pipeline.strict,
+        )  # fmt: skip
 
     def _settings(self) -> StepSettings | None:
         names = StepSettings.model_fields
@@ -84,17 +86,30 @@ class Binder:
         at = (*self.step.at, key)
         if value is None or isinstance(value, bool):
             return value
-        if not isinstance(value, str):
+        if not isinstance(value, str) and (
+            visible.language.strict or isinstance(value, int | float)
+        ):
             message = "a condition is an expression, or true or false"
             self.checker.complaints.append(self.document.error(at, "wrong-type", message))
             return None
+        sound = [self._part(one, (*at, *place), visible) for place, one in conditions_in(value)]
+        if not all(sound):
+            return None
         try:
-            compiled = compile_condition(value)
+            return visible.language.condition(value)
+        except ExpressionError as error:
+            self._complain(at, "expression", error.reason)
+            return None
+
+    def _part(self, source: str, at: Path, visible: Visible) -> bool:
+        """Complain of one expression of a condition; return whether it can be asked."""
+        try:
+            compiled = visible.language.condition(source)
         except ExpressionError as error:
             self.checker.complaints.append(expression_complaint(visible.pipeline, at, error))
-            return None
+            return False
         self.checker.complaints += visible.complaints(compiled, at)
-        return compiled
+        return True
 
     def _unknown_keys(self) -> None:
         known = self.kind.keys()
@@ -165,7 +180,7 @@ class Binder:
         if kind is contract.Condition:
             compiled = self._condition(value, str(at[-1]), visible)
             if isinstance(compiled, bool):
-                compiled = compile_condition("true" if compiled else "false")
+                compiled = STRICT.condition("true" if compiled else "false")
             return None if compiled is None else contract.Condition(compiled)
         if kind is PipelineFile:
             program = self.checker.included(visible.pipeline, value, at)

@@ -23,7 +23,7 @@ from otp_genesis.errors import (
     UsageError,
     did_you_mean,
 )
-from otp_genesis.expr.template import Names, compile_template, has_template, templates_in
+from otp_genesis.expr.template import Names, has_template, templates_in
 from otp_genesis.model.diagnostic import Diagnostic
 from otp_genesis.model.document import Path
 from otp_genesis.model.load import load_pipeline, parse_inline, read_steps
@@ -176,7 +176,7 @@ class Checker:
     def template(self, visible: Visible, source: str, at: Path) -> Any:
         """Compile a template, complain about it, and return how to fill it."""
         try:
-            compiled = compile_template(source)
+            compiled = visible.language.template(source)
         except ExpressionError as error:
             self.complaints.append(expression_complaint(visible.pipeline, at, error))
             return None

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from otp_genesis.errors import EnvironmentLacks, UsageError
-from otp_genesis.expr.template import fill
+from otp_genesis.expr.language import language
 from otp_genesis.model.outcome import Failed, Ok, Outcome
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ def write_output(place: Place, template: str, output: Any) -> None:
     folder = place.run.output
     if folder is None:
         raise UsageError("output_to_file needs an output folder; pass --output")
-    name = str(fill(template, place.scope.names(place.bound.facts))).lstrip("/")
+    names = place.scope.names(place.bound.facts)
+    name = str(language(strict=place.bound.strict).fill(template, names)).lstrip("/")
     target = (folder / name).resolve()
     if not target.is_relative_to(folder.resolve()):
         raise UsageError(f"output_to_file {name!r} leaves the output folder")

@@ -28,6 +28,8 @@ class BoundStep:
     constant: Params | None
     facts: Mapping[str, Any]
     """What `step` means in this step's expressions."""
+    strict: bool = True
+    """Whether its document is."""
 
     @property
     def blocks(self) -> Iterator[Program]:

@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from otp_genesis.errors import ExpressionError, did_you_mean
+from otp_genesis.expr.language import Language, language
+from otp_genesis.expr.loose_functions import FUNCTIONS, OF_ITEMS
+from otp_genesis.expr.loose_names import BUILT_IN
 from otp_genesis.expr.scope import ROOTS
 from otp_genesis.expr.template import Condition, Reference, Template, has_template
 from otp_genesis.model.diagnostic import Diagnostic
@@ -25,6 +28,11 @@ class Visible:
     function: Callable[[str], bool] = field(default=lambda name: False)
     """Whether plugins bring a function of that name."""
 
+    @property
+    def language(self) -> Language:
+        """The language of the document's expressions."""
+        return language(strict=self.pipeline.strict)
+
     def inside(self, later: Iterable[str], local: Iterable[str]) -> Visible:
         """Return what is visible at the start of a block."""
         return replace(self, later=frozenset(later), local=self.local | frozenset(local))
@@ -34,16 +42,25 @@ class Visible:
         return replace(self, steps=self.steps | {name}, later=self.later - {name})
 
     def complaints(self, compiled: Template | Condition, at: Path) -> list[Diagnostic]:
-        """Return what is wrong with the references of an expression that stands at `at`."""
+        """Return what is wrong with an expression that stands at `at`.
+
+        References to nothing are errors in a strict document, else warnings; an unknown function
+        is one in a template, whose text it stays, but not in a condition.
+        """
         found = []
+        document = self.pipeline.document
         for reference in dict.fromkeys(compiled.references):
             if problem := self._problem(reference):
                 code, message, needle = problem
-                document = self.pipeline.document
+                fatal = self.pipeline.strict or (reference.call and isinstance(compiled, Condition))
                 span = document.within(at, needle)
-                complaint = document.diagnose(span, code, message)
+                complaint = document.diagnose(span, code, message, warning=not fatal)
                 fix = self._fix(reference.root) if code == "bare-name" else None
                 found.append(replace(complaint, at=at, fix=fix))
+        for note in compiled.notes:
+            span = document.within(at, note.needle) if note.needle else document.at(at)
+            complaint = document.diagnose(span, "expression", note.message, warning=True)
+            found.append(replace(complaint, at=at))
         return found
 
     def _fix(self, name: str) -> tuple[str, str] | None:
@@ -72,7 +89,15 @@ class Visible:
         return None if problem is None else self.pipeline.document.error(at, *problem[:2])
 
     def _problem(self, reference: Reference) -> tuple[str, str, str] | None:
+        problem = self._name_problem(reference)
+        if problem and reference.instead and not any(map(self._name_problem, reference.instead)):
+            return None
+        return problem
+
+    def _name_problem(self, reference: Reference) -> tuple[str, str, str] | None:
         root, path = reference.root, reference.path
+        if reference.call:
+            return None if self.function(root) else self._unknown_function(root)
         if root == "steps":
             return self._step_problem(path[0], f"steps.{path[0]}") if path else None
         if root == "inputs" and path:
@@ -84,7 +109,13 @@ class Visible:
             return "unknown-name", "'loop' is there only inside a loop", "loop"
         if root in ROOTS or root in self.local:
             return None
+        if root in BUILT_IN and not self.pipeline.strict:
+            return None
         return self._bare_problem(root)
+
+    def _unknown_function(self, name: str) -> tuple[str, str, str]:
+        near = did_you_mean(name, (*FUNCTIONS, *OF_ITEMS))
+        return "unknown-function", f"there is no function {name!r}{near}", name
 
     def _step_problem(self, name: str, needle: str) -> tuple[str, str, str] | None:
         if name in self.steps:

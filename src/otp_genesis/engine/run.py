@@ -16,8 +16,8 @@ from otp_genesis.engine.attempt import attempt
 from otp_genesis.engine.ground import Ground
 from otp_genesis.engine.program import BoundStep, Program
 from otp_genesis.errors import EnvironmentLacks, ExpressionError
+from otp_genesis.expr.language import language
 from otp_genesis.expr.scope import Scope
-from otp_genesis.expr.template import fill
 from otp_genesis.model.event import Event
 from otp_genesis.model.json_schema import misfits
 from otp_genesis.model.outcome import Failed, Ok, Outcome, Skipped, Suspended
@@ -131,7 +131,8 @@ def inner_scope(pipeline: Pipeline, outer: Scope, inputs: Mapping[str, Any]) -> 
     if "global_vars" in pipeline.older:
         facts["global_vars"] = pipeline.older["global_vars"]
     scope = Scope(inputs=inputs, facts=facts, revision=outer.revision, functions=outer.functions)
-    return replace(scope, state=fill(pipeline.variables, scope.names()))
+    filled = language(strict=pipeline.strict).fill(pipeline.variables, scope.names())
+    return replace(scope, state=filled)
 
 
 async def run_program(run: Run, program: Program, scope: Scope, path: str) -> Outcome:

@@ -8,7 +8,7 @@ begins with `steps.`, `inputs.` or `global_vars.`: then the template stays in it
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -20,7 +20,15 @@ from otp_genesis.expr.loose_names import View
 from otp_genesis.expr.loose_piece import LACKING, CompiledPiece
 from otp_genesis.expr.loose_split import Piece, pieces
 from otp_genesis.expr.loose_values import MAX_TEXT, TooMuch
-from otp_genesis.expr.template import MAX_SOURCE, Condition, Names, Note, Reference, Template
+from otp_genesis.expr.template import (
+    MAX_SOURCE,
+    Condition,
+    Names,
+    Note,
+    Reference,
+    Template,
+    conditions_in,
+)
 from otp_genesis.expr.template import compile_forgiving as compile_blocks
 
 MAX_PARTS = 1_000
@@ -115,21 +123,6 @@ def compile_condition(written: Any) -> Condition:
     references = tuple(reference for part in parts for reference in part.references)
     notes = tuple(note for part in parts for note in part.notes)
     return Condition(source, references, _combined(written, source, 0), notes)
-
-
-def conditions_in(written: Any, at: tuple[str | int, ...] = ()) -> Iterator[tuple[Any, str]]:
-    """Yield each condition in text within a condition, with the path to it."""
-    match written:
-        case str():
-            yield at, written
-        case list():
-            for index, one in enumerate(written):
-                yield from conditions_in(one, (*at, index))
-        case dict():
-            for key in _WORDS:
-                if key in written:
-                    yield from conditions_in(written[key], (*at, key))
-                    break
 
 
 def _combined(written: Any, source: str, depth: int) -> Callable[[Names], bool]:

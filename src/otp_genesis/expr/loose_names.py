@@ -14,7 +14,10 @@ MAX_TURNS = 100_000
 ITEM_WEIGHT = 16
 KEPT = ("steps", "inputs", "global_vars")
 """Where nothing is there, a template that names these stays in its text as it is."""
-BUILT_IN = ("global_vars", "variables", "timestamp", "date", "execution_id", "previous_response")
+BUILT_IN = (
+    "global_vars", "variables", "timestamp", "date", "execution_id", "previous_response",
+    "environment",
+)  # fmt: skip
 """Names that mean something everywhere, beside the roots of every expression."""
 
 Find = Callable[["View"], Any]
@@ -200,6 +203,11 @@ def _run_id(view: View) -> Any:
     return run.get("id", ABSENT) if isinstance(run, Mapping) else ABSENT
 
 
+def _environment(view: View) -> Any:
+    workflow = view.scope.facts.get("workflow")
+    return workflow.get("environment", ABSENT) if isinstance(workflow, Mapping) else ABSENT
+
+
 _ROOTS: dict[str, Find] = {
     "inputs": lambda view: view.scope.inputs,
     "state": lambda view: view.scope.state,
@@ -214,5 +222,6 @@ _SURROUNDINGS: dict[str, Find] = {
     "date": lambda view: datetime.now(UTC).date().isoformat(),
     "execution_id": _run_id,
     "previous_response": _previous,
+    "environment": _environment,
 }
 """Names that mean something where no step and no variable has them."""

@@ -180,6 +180,21 @@ def templates_in(value: Any, at: tuple[str | int, ...] = ()) -> Iterator[tuple[A
                 yield from templates_in(item, (*at, index))
 
 
+def conditions_in(written: Any, at: tuple[str | int, ...] = ()) -> Iterator[tuple[Any, str]]:
+    """Yield each condition in text within a condition, with the path to it."""
+    match written:
+        case str():
+            yield at, written
+        case list():
+            for index, one in enumerate(written):
+                yield from conditions_in(one, (*at, index))
+        case dict():
+            for key in ("and", "or", "not"):
+                if key in written:
+                    yield from conditions_in(written[key], (*at, key))
+                    break
+
+
 def _expression(text: str, source: str) -> Template:
     """Compile one expression to a function that keeps the type of its value."""
     if len(text) > MAX_EXPRESSION:
