@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -53,3 +54,8 @@ def _alive(pid: int, since: float) -> bool:
     ticks = int(stat.read_bytes().rpartition(b")")[2].split()[19])
     booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
     return booted + ticks / os.sysconf("SC_CLK_TCK") < since + CLOCK_SLACK_S
+
+
+def new_run_id() -> str:
+    """Return an id that sorts by time: date, time, and six random characters."""
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"

@@ -19,8 +19,8 @@ from otp_genesis.codebase.worktree import OpenedProject, open_project
 from otp_genesis.contracts.codebase import Codebase, Revision
 from otp_genesis.engine.ground import Ground
 from otp_genesis.errors import EnvironmentLacks, GenesisError
-from otp_genesis.expr.scope import Scope
 from otp_genesis.expr.language import language
+from otp_genesis.expr.scope import Scope
 from otp_genesis.model.pipeline import Pipeline
 from otp_genesis.model.run import RunRequest
 from otp_genesis.settings import Settings

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
     from otp_genesis import history, opening, performing, provider_tables
     from otp_genesis.codebase import record
+    from otp_genesis.compatibility import checkpoint as checkpoints
     from otp_genesis.contracts.plugin import Plugin, Quarantined
     from otp_genesis.contracts.provider import RegisteredProvider
     from otp_genesis.contracts.step_type import StepType
@@ -58,6 +58,7 @@ else:
     opening = deferred("otp_genesis.opening")
     performing = deferred("otp_genesis.performing")
     provider_tables = deferred("otp_genesis.provider_tables")
+    checkpoints = deferred("otp_genesis.compatibility.checkpoint")
     record = deferred("otp_genesis.codebase.record")
     memory = deferred("otp_genesis.durable.memory")
     sqlite = deferred("otp_genesis.durable.sqlite")
@@ -290,8 +291,12 @@ class Runtime:
         workspace: str | None = None,
         output: str | None = None,
         approve: bool = False,
+        checkpoint: Path | None = None,
     ) -> RunReport:
-        """Run a pipeline to its end, its failure or its first question."""
+        """Run a pipeline to its end, its failure or its first question.
+
+        What a `checkpoint` file of pipeline_ex says was done is not done again.
+        """
         if not isinstance(pipeline, documents.Pipeline):
             named, pipeline = str(pipeline), self.load(pipeline)
         else:
@@ -308,7 +313,7 @@ class Runtime:
             raise UsageError(f"{named}: an input is no JSON data: {error}") from None
         if not named.startswith(PACKAGED):
             named = str(Path(named).resolve())
-        run_id = run_id or new_run_id()
+        run_id = run_id or history.new_run_id()
         record.run_folder(self.settings.home, run_id)
         request = runs.RunRequest(
             run_id=run_id,
@@ -326,6 +331,8 @@ class Runtime:
         )
         async with self._started():
             await self.store.create(request)
+            if checkpoint is not None:
+                await checkpoints.restore(self.store, request, pipeline, checkpoint)
             return await self._performer.go(self.store, request, program, resumed=False)
 
     async def resume(self, run_id: str, *, approve: bool = False) -> RunReport:
@@ -378,11 +385,6 @@ def _document(source: Pipeline | Path, name: str | None) -> StepType[Any]:
 def _folder(*named: str | None) -> str:
     """Return the first folder that is named, absolute."""
     return str(Path(next(filter(None, named), ".")).resolve())
-
-
-def new_run_id() -> str:
-    """Return an id that sorts by time: date, time, and six random characters."""
-    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"
 
 
 def run(

@@ -52,8 +52,8 @@ def _planned(
 ) -> list[dict[str, str]]:
     from otp_genesis.cli.otp import rule_names
     from otp_genesis.cli.run import carried_out
+    from otp_genesis.history import new_run_id
     from otp_genesis.otp.plugin import PLAN
-    from otp_genesis.runtime import new_run_id
 
     run_id = new_run_id()
     inputs = {"goal": goal, "only": rule_names(only, rules_in_use())}
@@ -106,9 +106,9 @@ def refactor(
     from otp_genesis.cli.otp_render import refactor_summary
     from otp_genesis.cli.run import carried_out
     from otp_genesis.errors import NotAProject
+    from otp_genesis.history import new_run_id
     from otp_genesis.otp.plugin import MASTER
     from otp_genesis.otp.verify_settings import VerifySettings
-    from otp_genesis.runtime import new_run_id
     from otp_genesis.settings import load_settings
 
     if not (path / "mix.exs").is_file():

@@ -41,13 +41,16 @@ def run(
     ] = None,
     plugins: PLUGINS = None,
     run_id: Annotated[str | None, typer.Option(help="The new run's id.")] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Go on from a checkpoint file of pipeline_ex.")
+    ] = None,
     resume: Annotated[str | None, typer.Option(help="Take this run up again.")] = None,
     approve: Annotated[bool, typer.Option("--approve", help="Answer every gate yes.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
     """Run a pipeline, or take one up again where it was."""
-    from otp_genesis.runtime import new_run_id
+    from otp_genesis.history import new_run_id
 
     if (file is None) == (resume is None):
         raise UsageError("name a pipeline file, or a run to --resume")
@@ -62,7 +65,7 @@ def run(
             return await runtime.resume(chosen, approve=approve)
         return await runtime.run(
             file, inputs, run_id=chosen, mode=mode, provider=provider, strategy=strategy,
-            workspace=workspace, output=output, approve=approve,
+            workspace=workspace, output=output, approve=approve, checkpoint=checkpoint,
         )  # fmt: skip
 
     report = carried_out(work, chosen, quiet=quiet or as_json, ask=not as_json, plugins=plugins)

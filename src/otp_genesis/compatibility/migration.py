@@ -209,7 +209,7 @@ class _Worker:
         self.undecided += self.draft.first_told([one])
 
     def leave_what_would_change(self) -> None:
-        """Tell what would mean something else in a strict document; leave the pipelines it is in."""
+        """Tell what would mean something else if it were strict; leave the pipelines it is in."""
         draft = self.draft
         pipeline = parse_pipeline(draft.text, draft.document.file, lenient=True)
         found = list(self.rules.in_the_way(pipeline))

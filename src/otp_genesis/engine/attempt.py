@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from otp_genesis.engine.journal import record, replayed
+from otp_genesis.engine.missed import tell_missed
 from otp_genesis.engine.output import as_journalled, described, write_output
 from otp_genesis.engine.validating import judged_soon
 from otp_genesis.errors import (
@@ -19,6 +20,7 @@ from otp_genesis.errors import (
     NoProvider,
     ProviderError,
 )
+from otp_genesis.expr.scope import Names
 from otp_genesis.model.event import StepStarted
 from otp_genesis.model.json_schema import misfits
 from otp_genesis.model.outcome import Failed, Ok, Outcome, Skipped
@@ -44,14 +46,19 @@ async def attempt(place: Place) -> Outcome:
 
 async def perform(place: Place) -> Outcome:
     """Ask the condition, bind the params, and try as often as the step allows."""
+    names = place.scope.names(place.bound.facts)
     try:
-        if (reason := gate(place)) is not None:
-            return Skipped(reason=reason)
-        params = bind(place)
+        reason = gate(place, names)
+        params = bind(place, names) if reason is None else None
     except ExpressionError as error:
         return Failed(error=str(error))
     except ValidationError as error:
         return Failed(error=described(error))
+    finally:
+        if names.missed:
+            await tell_missed(place.run, place.path, names)
+    if reason is not None:
+        return Skipped(reason=reason)
     if place.bound.constant is None:
         verdict = await judged_soon(place.bound.kind, params)
         if verdict.problem is not None:
@@ -68,23 +75,21 @@ async def perform(place: Place) -> Outcome:
     return outcome
 
 
-def gate(place: Place) -> str | None:
+def gate(place: Place, names: Names) -> str | None:
     """Return why the step is passed over, or nothing where it is to run."""
     condition = place.bound.gate
     if condition is None or condition is True:
         return None
     if condition is False:
         return "Condition not met: false"
-    names = place.scope.names(place.bound.facts)
     return None if condition.holds(names) else f"Condition not met: {condition.source}"
 
 
-def bind(place: Place) -> Any:
+def bind(place: Place, names: Names) -> Any:
     """Return the step's params, filled from its scope and typed."""
     bound = place.bound
     if bound.constant is not None:
         return bound.constant
-    names = place.scope.names(bound.facts)
     filled = {name: fill(names) for name, fill in bound.fills.items()}
     return bound.kind.params.model_validate({**bound.values, **filled})
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
+from otp_genesis.deferred import deferred
 from otp_genesis.errors import ExpressionError, did_you_mean
 from otp_genesis.expr.language import Language, language
-from otp_genesis.expr.loose_functions import FUNCTIONS, OF_ITEMS
-from otp_genesis.expr.loose_names import BUILT_IN
-from otp_genesis.expr.scope import ROOTS
+from otp_genesis.expr.scope import OLDER_ROOTS, ROOTS
 from otp_genesis.expr.template import Condition, Reference, Template, has_template
 from otp_genesis.model.diagnostic import Diagnostic
 from otp_genesis.model.document import Path
 from otp_genesis.model.pipeline import IMPLICIT_INPUTS, Pipeline
+
+if TYPE_CHECKING:
+    from otp_genesis.expr import loose_functions as functions
+else:
+    functions = deferred("otp_genesis.expr.loose_functions")
 
 
 @dataclass(frozen=True)
@@ -109,12 +114,12 @@ class Visible:
             return "unknown-name", "'loop' is there only inside a loop", "loop"
         if root in ROOTS or root in self.local:
             return None
-        if root in BUILT_IN and not self.pipeline.strict:
+        if root in OLDER_ROOTS and not self.pipeline.strict:
             return None
         return self._bare_problem(root)
 
     def _unknown_function(self, name: str) -> tuple[str, str, str]:
-        near = did_you_mean(name, (*FUNCTIONS, *OF_ITEMS))
+        near = did_you_mean(name, (*functions.FUNCTIONS, *functions.OF_ITEMS))
         return "unknown-function", f"there is no function {name!r}{near}", name
 
     def _step_problem(self, name: str, needle: str) -> tuple[str, str, str] | None:

@@ -14,6 +14,7 @@ from otp_genesis.contracts.step import Block
 from otp_genesis.contracts.store import Entry, Store
 from otp_genesis.engine.attempt import attempt
 from otp_genesis.engine.ground import Ground
+from otp_genesis.engine.missed import tell_missed
 from otp_genesis.engine.program import BoundStep, Program
 from otp_genesis.errors import EnvironmentLacks, ExpressionError
 from otp_genesis.expr.language import language
@@ -162,13 +163,22 @@ async def run_program(run: Run, program: Program, scope: Scope, path: str) -> Ou
         results[bound.step.name] = output
         scope = scope.with_step(bound.step.name, output, variables, revision)
     if program.own_scope:
-        names = scope.names()
-        try:
-            declared = {name: filled(names) for name, filled in program.outputs.items()}
-        except ExpressionError as error:
-            return Failed(error=f"the outputs: {error}", path=path)
-        schema = program.pipeline.output_schema
-        if schema is not None and (errors := misfits(declared or results, schema)):
-            return Failed(error=f"the outputs do not fit output_schema: {errors[0]}", path=path)
-        return Ok(output=declared or results, revision=scope.revision)
+        return await ended(run, program, scope, path, results)
     return Ok(output=results, variables=changed, revision=scope.revision)
+
+
+async def ended(
+    run: Run, program: Program, scope: Scope, path: str, results: dict[str, Any]
+) -> Outcome:
+    """Return what a document gives: its declared outputs, or else the results of its steps."""
+    names = scope.names()
+    try:
+        declared = {name: filled(names) for name, filled in program.outputs.items()}
+    except ExpressionError as error:
+        return Failed(error=f"the outputs: {error}", path=path)
+    if names.missed:
+        await tell_missed(run, path, names)
+    schema = program.pipeline.output_schema
+    if schema is not None and (errors := misfits(declared or results, schema)):
+        return Failed(error=f"the outputs do not fit output_schema: {errors[0]}", path=path)
+    return Ok(output=declared or results, revision=scope.revision)

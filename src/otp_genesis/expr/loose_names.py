@@ -14,11 +14,6 @@ MAX_TURNS = 100_000
 ITEM_WEIGHT = 16
 KEPT = ("steps", "inputs", "global_vars")
 """Where nothing is there, a template that names these stays in its text as it is."""
-BUILT_IN = (
-    "global_vars", "variables", "timestamp", "date", "execution_id", "previous_response",
-    "environment",
-)  # fmt: skip
-"""Names that mean something everywhere, beside the roots of every expression."""
 
 Find = Callable[["View"], Any]
 

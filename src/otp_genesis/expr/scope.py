@@ -10,6 +10,11 @@ from otp_genesis.model.change import Revision
 
 ROOTS = ("inputs", "steps", "state", "loop", "workflow", "step", "run", "env")
 """The names that every expression sees; `loop` only inside a loop."""
+OLDER_ROOTS = (
+    "global_vars", "variables", "timestamp", "date", "execution_id", "previous_response",
+    "environment",
+)  # fmt: skip
+"""The names that expressions see besides in a document that is not strict."""
 
 
 @dataclass(frozen=True)
