@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "docs" / name for name in ("plugins.md", "from-pipeline-ex.md")]
+PAGES = [ROOT / "docs" / name for name in ("plugins.md", "from-pipeline-ex.md", "migrating.md")]
 FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 

@@ -65,9 +65,9 @@ def test_the_report(genesis: Genesis, some: Path) -> None:
     assert (2, "") == (done.returncode, done.stderr)
     lines = done.stdout.splitlines()
     assert "docs/good.yaml: runs as it is" in lines
-    assert "docs/old.yaml: migrating rewrites it" in lines
+    assert "docs/old.yaml: runs as it is; is rewritten" in lines
     assert "  docs/old.yaml:2: strict: true" in lines
-    assert "docs/sub/open.yaml: a person must decide" in lines
+    assert "docs/sub/open.yaml: runs as it is; a person must decide" in lines
     assert "docs/bad.yaml: does not pass the check" in lines
     assert any(line.startswith("  version: docs/version.yaml:1:12: error") for line in lines)
     assert lines[-1] == ("6 files: as is 1, changes 1, undecided 1, fails 2, no pipeline 1")
@@ -79,7 +79,7 @@ def test_what_does_not_run_unless_it_is_rewritten(genesis: Genesis, write: Write
     write("d.yaml", OLD.replace("variables: {x: 1}", "variable: x, value: 1"))
 
     told = genesis("migrate", "d.yaml", "--report").stdout
-    assert "d.yaml: migrating rewrites it; it does not run unless it is\n" in told
+    assert "d.yaml: does not run as it is; is rewritten\n" in told
 
 
 @pytest.mark.parametrize("form", [(), ("--diff",), ("--write",), ("--report",)])

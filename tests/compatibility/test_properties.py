@@ -16,14 +16,16 @@ from otp_genesis.compatibility.migration import Migration, Rules, migrate
 from otp_genesis.model.document import read_document
 
 NAMES = ("s", "t", "u", "my_step", "item")
-EXPRESSIONS = (
-    "{0}", "{0} ~ 'x {0}'", "[{0}, {1}]", "{{'{0}': {1}}}", "{0} == {1}", "{0} is defined",
-    "{0}|default({1})", "({0}, {1})|length", "{0} if {1} is defined else {0}", "{0}.a",
-    "{0}['a']|default('{0}')",
+# The first of each mean the same in a strict document; now and then there is another.
+EXPRESSIONS = ("{0}", "{0}.a", "[{0}, {1}]", "{{'{0}': {1} }}", "{0} == 'x'", "{0}['a']")
+OTHERS = (
+    "{0} ~ 'x {0}'", "{0} == {1}", "{0} is defined", "{0}|default({1})", "({0}, {1})|length",
+    "{0} if {1} is defined else {0}", "{0}['a']|default('{0}')", "{0} + 1",
 )  # fmt: skip
-CONDITIONS = ("{0} == {1}", "{0} is defined and not {1} == 2", "{0}", "'{0}' in [{1}]", "{0}.a > 0")
+CONDITIONS = ("{0} != 'x'", "{0} == 'x' or {1} != none", "not {0} == '{1}'", "{0} in ['x', '{1}']")
+OTHER_CONDITIONS = ("{0} == {1}", "{0}", "'{0}' in [{1}]", "{0}.a > 0", "{0} and not {1} == 2")
 TEMPLATES = (
-    "{{{{ {e} }}}}", "a {{{{ {e} }}}} {0} {{# {0} #}}", "{{%- if {e} %}}x{{% endif %}}",
+    "{{{{ {e} }}}}", "a {{{{ {e} }}}} {0}", "{{%- if {e} %}}x{{% endif %}}",
     "{{% for x in [{e}] %}}{{{{ x }}}}{{% endfor %}}",
 )  # fmt: skip
 STYLES = ("plain", "'", '"', "|", ">", "json")
@@ -42,12 +44,13 @@ class Author:
     def chance(self, of: int) -> bool:
         return self.draw(st.integers(1, of)) == of
 
-    def expression(self, forms: tuple[str, ...], seen: list[str]) -> str:
+    def expression(self, forms: tuple[str, ...], others: tuple[str, ...], seen: list[str]) -> str:
+        forms = others if self.chance(12) else forms
         names = [self.one_of(*NAMES) if self.chance(40) else self.one_of(*seen) for _ in range(2)]
         return self.one_of(*forms).format(*names)
 
     def template(self, seen: list[str]) -> str:
-        inner = self.expression(EXPRESSIONS, seen)
+        inner = self.expression(EXPRESSIONS, OTHERS, seen)
         return self.one_of(*TEMPLATES).format(self.one_of(*seen), e=inner)
 
     def scalar(self, text: str, indent: str, comment: str) -> str:
@@ -66,7 +69,7 @@ class Author:
         comment = self.one_of(*COMMENTS)
         lines, deeper = f"{indent}- name: {name}{comment}\n", indent + "  "
         if self.chance(4):
-            condition = self.expression(CONDITIONS, seen)
+            condition = self.expression(CONDITIONS, OTHER_CONDITIONS, seen)
             lines += f"{deeper}condition:" + self.scalar(condition, deeper, comment)
         kinds = ["say", "say", "old_say", "set", *(["loop", "inline"] if depth else [])]
         match self.one_of(*kinds):
@@ -176,6 +179,10 @@ def test_once_is_enough(bench: Bench, text: str) -> None:
     assert again.passed is (not again.errors)
 
 
+MISSING = re.compile(r"there is no '|has no '|is not defined")
+"""What a strict document fails with where the other made do with nothing."""
+
+
 def ends(bench: Bench, text: str) -> Any:
     report = bench.run(text)
     # Hypothesis shows the bench with all that it holds.
@@ -191,7 +198,8 @@ def test_a_run_gives_the_same(bench: Bench, text: str) -> None:
     """Results and failures, the places of names aside."""
     done = migrate(text, str(bench.folder / "d.yaml"), prepared(bench))
     if done.passed:
-        assert ends(bench, whole(done.before)) == ends(bench, whole(done.after))
+        before, after = (ends(bench, whole(one)) for one in (done.before, done.after))
+        assert before == after or MISSING.search(after[1])
 
 
 def whole(text: str) -> str:

@@ -12,7 +12,6 @@ from jsonschema import Draft7Validator
 
 from otp_genesis.contracts.plugin import Plugin
 from otp_genesis.engine.document_schema import document_schema
-from otp_genesis.errors import ExpressionError
 from otp_genesis.model.document import read_document
 from otp_genesis.model.event import Warned
 from otp_genesis.runtime import Runtime
@@ -72,8 +71,12 @@ def test_a_deprecated_type_is_warned_of(bench: Bench) -> None:
             "error[wrong-type]: 'requires' must be a list such as",
         ),
         (
-            "- {name: a, type: say, value: '{{ shoot(1) }}'}",
+            "workflow: {strict: true, steps: [{name: a, type: say, value: '{{ shoot(1) }}'}]}",
             "error[unknown-name]: 'shoot' is not defined",
+        ),
+        (
+            "- {name: a, type: say, condition: shoot(1)}",
+            "error[unknown-function]: there is no function 'shoot'",
         ),
     ],
 )
@@ -124,9 +127,13 @@ def test_functions_of_plugins(loud: Bench) -> None:
 )
 def test_functions_that_fail(loud: Bench, expression: str, said: str) -> None:
     """What one raises is told by its name; the function itself cannot be had."""
-    told = loud.failure(f'- {{name: a, type: say, value: "{{{{ {expression} }}}}"}}')
+    step = f'{{name: a, type: say, value: "{{{{ {expression} }}}}"}}'
 
-    assert said in told
+    assert said in loud.failure(f"workflow: {{name: t, strict: true, steps: [{step}]}}")
+    if "(" in expression:
+        assert said in loud.failure(f"- {step}")
+    else:
+        assert [""] == list(loud.results(f"- {step}").values())
 
 
 def test_a_run_keeps_the_functions_it_was_checked_with(loud: Bench) -> None:
@@ -135,9 +142,8 @@ def test_a_run_keeps_the_functions_it_was_checked_with(loud: Bench) -> None:
     loud.runtime.functions.unregister("shout")
 
     assert program.functions["shout"]("a") == "A"
-    with pytest.raises(Exception, match="not defined"):
-        loud.check("- {name: a, type: say, value: \"{{ shout('a') }}\"}")
-    assert issubclass(ExpressionError, Exception)
+    (warning,) = loud.check("- {name: a, type: say, value: \"{{ shout('a') }}\"}").warnings
+    assert "there is no function 'shout'" in warning.message
 
 
 def schema() -> dict[str, Any]:

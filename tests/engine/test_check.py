@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -71,7 +72,6 @@ def test_the_bound_program_can_be_seen(genesis: Genesis, write: Write) -> None:
 @pytest.mark.parametrize(
     "step",
     [
-        "{name: a, type: set_variable, variables: {x: '{{ loop }}'}}",
         "{name: a, type: prompt, prompt: hi, output_schema: {type: nonsense}}",
         "{name: a, type: prompt, prompt: hi, needs: [telepathy]}",
         "{name: a, type: gate}",
@@ -79,7 +79,6 @@ def test_the_bound_program_can_be_seen(genesis: Genesis, write: Write) -> None:
         "{name: a, type: command, command: []}",
         "{name: a, type: command, command: ls, limit_s: 0}",
         "{name: a, type: edit_file, path: a, old: '', new: b}",
-        "{name: a, type: set_variable, variables: {}, output_to_file: '{{ nope }}'}",
         "{name: a, type: for_loop, data_source: [1], iterator: inputs, steps: [GATE]}",
         "{name: a, type: for_loop, data_source: [1], parallel: true, steps: [LIST]}",
         "{name: a, type: for_loop, data_source: [1], parallel: '{{ run.id }}', steps: [LIST]}",
@@ -91,6 +90,66 @@ def test_what_is_refused(step: str, bench: Bench) -> None:
     step = step.replace("LIST", "{name: b, type: command, command: ls}")
 
     assert len(bench.complaints(f"- {step}")) == 1
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "{name: a, type: set_variable, variables: {x: '{{ loop }}'}}",
+        "{name: a, type: set_variable, variables: {}, output_to_file: '{{ nope }}'}",
+        "{name: a, type: set_variable, variables: {}, condition: b.c > 1}",
+        "{name: a, type: set_variable, variables: {x: '{{ steps.b }}'}}",
+        "{name: a, type: set_variable, variables: {x: '{{ nope-not }}'}}",
+    ],
+)
+def test_references_to_nothing(step: str, bench: Bench) -> None:
+    """An error in a strict document; in another one a warning, and it runs."""
+    (warning,) = bench.check(f"- {step}").warnings
+    found = bench.complaints(f"workflow: {{name: t, strict: true, steps: [{step}]}}")
+
+    assert "warning" == warning.severity
+    assert ["error"] == [re.findall(r" (error|warning)\[", one)[0] for one in found][:1]
+    assert ["a"] == list(bench.results(f"- {step}"))
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("condition: 'a.b between 1'", "'between' needs two ends"),
+        ("condition: \"name matches '('\"", "is no pattern"),
+        ("condition: ''", "an empty condition never holds"),
+        ("condition: {and: ['', true]}", "an empty condition never holds"),
+        ("description: d, output_to_file: '{{ add(1) }}'", "add() takes 2 arguments, not 1"),
+        ("description: d, output_to_file: '{{ no(1) }}'", "there is no function 'no'"),
+        ("description: d, output_to_file: '{{ 1 + }} {{ 2 }}'", "the expression ends too early"),
+        ("description: d, output_to_file: '{% x {{ 2 }}'", "stays as it is"),
+    ],
+)
+def test_what_is_warned_of(step: str, said: str, bench: Bench) -> None:
+    """What pipeline_ex passed over in silence is told, and goes on."""
+    text = f"- {{name: a, type: set_variable, variables: {{name: x, a: {{b: 2}}}}, {step}}}"
+    messages = [one.message for one in bench.check(text).warnings if one.code != "unknown-step"]
+
+    assert any(said in message for message in messages)
+
+
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        ("a.b >", "error[expression]: the expression ends too early"),
+        ("{maybe: [a]}", "error[expression]: a condition has one key: 'and', 'or' or 'not'"),
+        ("{and: [true, 'a b']}", "error[expression]: unexpected 'b'"),
+        ("\"'a' matches '(?=b)'\"", "error[expression]: looking around is not available"),
+        ("'length(1, 2) > 1'", "error[expression]: length() takes 1 argument, not 2"),
+        ("5", "error[wrong-type]: a condition is an expression, or true or false"),
+    ],
+)
+def test_conditions_that_cannot_be_asked(condition: str, said: str, bench: Bench) -> None:
+    """They are errors in any document, at the place of the part that is wrong."""
+    text = f"- {{name: z, type: set_variable, variables: {{}}, condition: {condition}}}"
+    found = bench.complaints(text)
+
+    assert any(said in one for one in found)
 
 
 @pytest.mark.parametrize(

@@ -78,10 +78,32 @@ def test_condition(bench: Bench, condition: str, done: bool) -> None:
 
 
 def test_a_condition_that_is_none_fails_the_step(bench: Bench) -> None:
-    """A text is neither true nor false."""
-    failure = bench.failure("- {name: a, type: give, condition: run.id}", run_id="r")
+    """A text is neither true nor false, in a strict document; else it counts as true."""
+    step = "{name: a, type: give, value: 1, condition: run.id}"
+    failure = bench.failure(f"workflow: {{name: t, strict: true, steps: [{step}]}}", run_id="r")
 
     assert failure == ("t/a: a condition must be true or false, this one gave a str (in 'run.id')")
+    assert {"a": 1} == bench.results(f"- {step}")
+
+
+def test_what_is_told_of_names_that_lead_to_nothing(bench: Bench) -> None:
+    """A document that is not strict goes on; each reference is told once for each step."""
+    results = bench.results(
+        """
+        - {name: a, type: give, value: {x: 1}}
+        - {name: b, type: give, condition: a.y > 1}
+        - {name: c, type: give, value: ["{{ steps.a.z }} {{ state.no }}", "{{ steps.a.z }}"]}
+        """
+    )
+    told = [(one.path, one.code, one.message) for one in bench.events if one.kind == "warned"]
+
+    assert results["b"]["reason"] == "Condition not met: a.y > 1"
+    assert ["{{ steps.a.z }} ", "{{ steps.a.z }}"] == results["c"]
+    assert told == [
+        ("t/b", "unresolved", "there is nothing at 'a.y'"),
+        ("t/c", "unresolved", "there is nothing at 'steps.a.z'"),
+        ("t/c", "unresolved", "there is nothing at 'state.no'"),
+    ]
 
 
 def test_timeout(bench: Bench) -> None:
@@ -235,11 +257,20 @@ def test_output_to_a_folder(bench: Bench) -> None:
 )
 def test_wrong_values_out_of_templates(bench: Bench, number: str, said: str | None) -> None:
     """What a template gives is held to the step's types when it is filled."""
-    text = f"- {{name: s, type: give, value: y}}\n- {{name: a, type: give, number: {number}}}"
+    steps = f"{{name: s, type: give, value: y}}, {{name: a, type: give, number: {number}}}"
+    text = f"workflow: {{name: t, strict: true, steps: [{steps}]}}"
     if said is None:
         assert "no step 'nope'" in bench.complaints(text)[0]
     else:
         assert said in bench.failure(text, {"prompt": "x"})
+
+
+def test_a_wrong_value_where_nothing_is_there(bench: Bench) -> None:
+    """In a document that is not strict nothing, or an empty text, is held to the step's types."""
+    text = "- {name: a, type: give, number: '{{ state.given }}'}"
+
+    assert "number: Input should be a valid integer" in bench.failure(text)
+    assert "(given: null)" in bench.failure(text, {"prompt": "x"})
 
 
 @pytest.mark.parametrize("value", [object(), {1, object()}, b"\xff", "\ud800"])

@@ -281,12 +281,11 @@ def test_while_loop_has_an_end(bench: Bench) -> None:
     [("loop.index", "this one gave a int"), ("loop.previous.x", "nothing has no 'x'")],
 )
 def test_while_loop_with_a_bad_condition(bench: Bench, condition: str, said: str) -> None:
-    """A condition that is no condition fails the step."""
-    text = f"""
-    - {{name: w, type: while_loop, condition: {condition}, steps: [{{name: s, type: say}}]}}
-    """
+    """A condition that is no condition fails the step, in a strict document."""
+    step = f"{{name: w, type: while_loop, condition: {condition}, steps: [{{name: s, type: say}}]}}"
 
-    assert said in bench.failure(text)
+    assert said in bench.failure(f"workflow: {{name: t, strict: true, steps: [{step}]}}")
+    assert bench.run(f"- {step}").status == "succeeded"
 
 
 SWITCH = """

@@ -64,14 +64,16 @@ def test_a_pipeline_written_inside(bench: Bench) -> None:
 
 
 def test_outputs_that_cannot_be_filled(bench: Bench) -> None:
-    """An output that refers to what is not there fails the run like a step would."""
-    failure = bench.failure(
-        """
+    """In a strict document it fails the run like a step would; else it is told, and stays."""
+    text = """
         workflow:
           name: w
+          strict: true
           steps: [{name: a, type: say, value: {x: 1}}]
           outputs: {y: "{{ steps.a.y }}"}
         """
-    )
 
-    assert failure.startswith("w: the outputs: there is no 'y' here")
+    assert bench.failure(text).startswith("w: the outputs: there is no 'y' here")
+    assert {"y": "{{ steps.a.y }}"} == bench.results(text.replace("strict: true", ""))
+    told = [(one.path, one.message) for one in bench.events if one.kind == "warned"]
+    assert [("w", "there is nothing at 'steps.a.y'")] == told

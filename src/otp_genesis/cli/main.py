@@ -12,7 +12,17 @@ from typing import Any
 
 import typer
 
-from otp_genesis.cli import check, metrics, migrate, otp, providers, registries, run, runs
+from otp_genesis.cli import (
+    check,
+    evaluate,
+    metrics,
+    migrate,
+    otp,
+    providers,
+    registries,
+    run,
+    runs,
+)
 from otp_genesis.cli.interrupted import Interrupted
 from otp_genesis.errors import EnvironmentLacks, GenesisError, InternalError
 
@@ -26,6 +36,7 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("check")(check.check)
+app.command("eval")(evaluate.evaluate)
 app.command("steps")(registries.steps)
 app.command("migrate")(migrate.migrate)
 app.command("plugins")(registries.plugins)

@@ -24,15 +24,12 @@ if TYPE_CHECKING:
 Form = Literal["text", "diff", "write", "report"]
 WORDS = {
     "as_is": "runs as it is",
-    "changes": "migrating rewrites it",
+    "changes": "is rewritten",
     "undecided": "a person must decide",
     "fails": "does not pass the check",
     "no_pipeline": "no pipeline",
     "unreadable": "cannot be read",
 }
-
-
-_UNLESS = "; it does not run unless it is"
 
 
 def migrate(
@@ -136,8 +133,7 @@ def _print_report(reports: list[FileReport]) -> None:
     for one in reports:
         if one.state == "no_pipeline" and len(reports) > 1:
             continue
-        but = "" if one.passes or one.state not in ("changes", "undecided") else _UNLESS
-        _print(f"{one.file}: {WORDS[one.state]}{but}")
+        _print(f"{one.file}: {_state(one)}")
         for label, lines in (
             ("version: ", one.versions),
             ("", one.errors),
@@ -150,6 +146,13 @@ def _print_report(reports: list[FileReport]) -> None:
     counts = {state: sum(one.state == state for one in reports) for state in WORDS}
     told = (f"{state.replace('_', ' ')} {count}" for state, count in counts.items() if count)
     print(f"{len(reports)} file{'s' if len(reports) > 1 else ''}: {', '.join(told)}")
+
+
+def _state(one: FileReport) -> str:
+    word = WORDS[one.state]
+    if one.state not in ("changes", "undecided"):
+        return word
+    return f"runs as it is; {word}" if one.passes else f"does not run as it is; {word}"
 
 
 def _print(line: str) -> None:
@@ -179,4 +182,5 @@ def rules_of(runtime: Runtime) -> Rules:
 
     known = runtime.steps.names()
     aliases = {name: one.of for name, one in runtime.steps.aliases().items() if name not in known}
-    return Rules(check, kinds, Names(aliases, runtime.steps.deprecations()))
+    names = Names(aliases, runtime.steps.deprecations())
+    return Rules(check, kinds, names)

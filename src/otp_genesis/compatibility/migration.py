@@ -15,18 +15,16 @@ from functools import partial
 
 from otp_genesis.compatibility import rewrites
 from otp_genesis.compatibility.draft import Draft, Edit
-from otp_genesis.compatibility.hints import hints
+from otp_genesis.compatibility.expressions import doubts, expressions_in
 from otp_genesis.compatibility.places import Kinds, pipelines_in, steps_in, within
 from otp_genesis.compatibility.rewrites import Found, Names, Refused
-from otp_genesis.compatibility.strictness import WHAT, strictness
+from otp_genesis.compatibility.strictness import strictness
 from otp_genesis.model.diagnostic import Diagnostic
 from otp_genesis.model.document import Document, Path
 from otp_genesis.model.load import parse_pipeline
 from otp_genesis.model.pipeline import Pipeline
 
-ROUNDS = 20
-"""How often names are looked for again after some were said in full; twice is usual."""
-
+_ELSE = "it cannot be changed here without changing something else"
 MOST_TRIED = 50
 """How many changes are tried one by one, where all of them together do not pass."""
 KEPT = 3
@@ -36,11 +34,6 @@ Check = Callable[[Pipeline], Iterable[Diagnostic]]
 """Returns every complaint about a document, warnings too; one for each path to a place."""
 
 
-def _nothing(pipeline: Pipeline) -> Iterable[Diagnostic]:
-    """Return nothing: expressions mean the same whether a document is strict or not."""
-    return ()
-
-
 @dataclass(frozen=True)
 class Rules:
     """What documents are judged by: the check, the step types, and what these are called now."""
@@ -48,9 +41,6 @@ class Rules:
     check: Check
     kinds: Kinds
     names: Names = field(default_factory=Names)
-    in_the_way: Check = _nothing
-    """Returns what of a document that is not strict would mean something else if it were, each with
-    its path: the pipeline it is in stays as it is, names included, and a person is told."""
 
 
 @dataclass(frozen=True)
@@ -103,21 +93,16 @@ def migrate(text: str, file: str, rules: Rules) -> Migration:
     worker.structure()
     errors = worker.errors(worker.draft)
     if not errors:
-        worker.leave_what_would_change()
-        worker.say_names()
         worker.make_strict()
     draft = worker.draft
     complaints = draft.first_told(worker.complaints(draft))
-    told = [*worker.undecided]
-    if errors:
-        told += draft.first_told(hints(draft.document, rules.kinds, errors))
     return Migration(
         file,
         text,
         text if errors else draft.text,
         passed,
         () if errors else tuple(sorted(worker.changes, key=lambda change: change.line)),
-        tuple(sorted(set(told))),
+        tuple(sorted(set(worker.undecided))),
         tuple(sorted({one for one in complaints if one.severity == "error"})),
         tuple(sorted({one for one in complaints if one.severity == "warning"})),
     )
@@ -128,8 +113,6 @@ class _Worker:
         self.draft, self.rules = draft, rules
         self.changes: list[Change] = []
         self.undecided: list[Diagnostic] = []
-        self._told: set[Path] = set()
-        self._left: set[Path] = set()
         self._checked: dict[str, list[Diagnostic]] = {}
 
     def complaints(self, draft: Draft) -> list[Diagnostic]:
@@ -143,6 +126,11 @@ class _Worker:
     def errors(self, draft: Draft) -> list[Diagnostic]:
         return [one for one in self.complaints(draft) if one.severity == "error"]
 
+    def _troubles(self, draft: Draft) -> list[Diagnostic]:
+        """Return the errors, and the references to nothing: no change may bring one of these."""
+        found = self.complaints(draft)
+        return [one for one in found if one.severity == "error" or one.code.startswith("unknown-")]
+
     def structure(self) -> None:
         """Write types, prompt parts, variables, sources and results as they are written now."""
         kinds = self.rules.kinds
@@ -152,9 +140,12 @@ class _Worker:
         self._carry_out(partial(rewrites.parts_of_prompts, kinds=kinds))
         self._carry_out(partial(rewrites.variables, kinds=kinds))
         self._carry_out(partial(rewrites.sources, kinds=kinds))
+        # What follows no strict document passes with: a person has said that it is one.
         wrong = [one for one in self.errors(self.draft) if one.code == "expression"]
-        places = [one.at for one in wrong if one.at and one.file == self.draft.document.file]
+        places = [one.at for one in wrong if one.file == self.draft.document.file]
         self._carry_out(partial(rewrites.forms, places=dict.fromkeys(places)))
+        wanted = self._fixes(self.draft)
+        self._carry_out(partial(rewrites.names, wanted=wanted))
 
     def _carry_out(self, look: Callable[[Document], Found]) -> None:
         """Make the edits that `look` finds; tell of each that cannot be made."""
@@ -162,14 +153,12 @@ class _Worker:
         for one in found:
             if isinstance(one, Refused):
                 self._tell(one.paths[0], one.why)
-                self._told.update(one.paths)
         edits = [one for one in found if isinstance(one, Edit)]
         good = self._fitting(edits)
         trial = self.draft.fork()
         refused = trial.apply(good)
         for edit in refused:
-            why = "it cannot be changed here without changing something else"
-            self._tell(edit.places[0], f"{edit.what}: {why}")
+            self._tell(edit.places[0], f"{edit.what}: {_ELSE}")
         if good:
             self._adopt(trial, [edit for edit in good if edit not in refused])
 
@@ -191,7 +180,7 @@ class _Worker:
         """Return what the check finds more if these edits are made."""
         trial = self.draft.fork()
         trial.apply(edits)
-        before, after = self.errors(self.draft), self.errors(trial)
+        before, after = self._troubles(self.draft), self._troubles(trial)
         if len(after) <= len(before):
             return None
         known = {one.message for one in before}
@@ -205,66 +194,73 @@ class _Worker:
 
     def _tell(self, path: Path, why: str) -> None:
         document = self.draft.document
-        one = document.diagnose(document.at(path, key=True), "undecided", why, warning=True)
+        is_block = not isinstance(within(document.data, path), str)
+        span = document.at(path, key=is_block)
+        one = document.diagnose(span, "undecided", why, warning=True)
         self.undecided += self.draft.first_told([one])
 
-    def leave_what_would_change(self) -> None:
-        """Tell what would mean something else if it were strict; leave the pipelines it is in."""
-        draft = self.draft
-        pipeline = parse_pipeline(draft.text, draft.document.file, lenient=True)
-        found = list(self.rules.in_the_way(pipeline))
-        loose = self._loose(draft)
-        self._left = {_pipeline_of(one.at, loose) or () for one in found}
-        self.undecided += draft.first_told(replace(one, severity="warning") for one in found)
-
-    def say_names(self) -> None:
-        """Let expressions say where their names come from, as strict documents do."""
-        hopeless: set[Path] = set()
-        for _ in range(ROUNDS):
-            wanted: dict[Path, dict[str, str]] = {}
-            for one in self._bare():
-                if one.fix and one.at not in hopeless:
-                    wanted.setdefault(one.at, {})[one.fix[0]] = one.fix[1]
-            if not wanted:
-                return
-            hopeless |= wanted.keys()
-            self._carry_out(partial(rewrites.names, wanted=wanted))
-
-    def _bare(self) -> list[Diagnostic]:
-        """Return what the check would say of names if every pipeline were strict."""
-        trial = self.draft.fork()
-        found = strictness(trial.document, self._loose(trial))
-        trial.apply([one for one in found if isinstance(one, Edit)])
-        file = trial.document.file
-        return [one for one in self.complaints(trial) if one.fix and one.file == file]
+    def _fixes(self, draft: Draft) -> dict[Path, dict[str, str]]:
+        """Return the names that a strict pipeline asks to be said in full, by their places."""
+        wanted: dict[Path, dict[str, str]] = {}
+        for one in self.errors(draft):
+            if one.fix and one.file == draft.document.file:
+                wanted.setdefault(one.at, {})[one.fix[0]] = one.fix[1]
+        return wanted
 
     def _loose(self, draft: Draft) -> list[Path]:
         data = draft.document.data
         found = pipelines_in(data, self.rules.kinds)
-        loose = [path for path in found if within(data, (*path, "strict")) is not True]
-        return [path for path in loose if path not in self._left]
+        return [path for path in found if within(data, (*path, "strict")) is not True]
 
     def make_strict(self) -> None:
-        """Say `strict: true` in every pipeline that passes then."""
-        chosen = self._loose(self.draft)
+        """Say `strict: true`, and names in full, in every pipeline that means the same then."""
+        chosen = []
+        for path in self._loose(self.draft):
+            found = list(doubts(self.draft.document.data, self.rules.kinds, path))
+            for place, why in found:
+                self._tell(place, why)
+            if not found:
+                chosen.append(path)
         while chosen:
-            trial = self.draft.fork()
-            found = list(strictness(trial.document, chosen))
-            edits = [one for one in found if isinstance(one, Edit)]
-            refused = trial.apply(edits)
-            errors = self.errors(trial)
-            if not errors:
-                for one in found:
-                    if isinstance(one, Refused):
-                        self._tell(one.paths[0], one.why)
-                for edit in refused:
-                    self._tell(edit.places[0], f"'{WHAT}' cannot be added here")
-                self._adopt(trial, [edit for edit in edits if edit not in refused])
-                return
-            new = [replace(one, severity="warning") for one in errors if one.at not in self._told]
-            self.undecided += trial.first_told(new)
-            guilty = {_pipeline_of(one.at, chosen) for one in errors}
+            guilty = self._strict_trial(chosen)
             chosen = [path for path in chosen if path not in guilty and None not in guilty]
+            if not guilty:
+                return
+
+    def _strict_trial(self, chosen: list[Path]) -> set[Path | None]:
+        """Make pipelines strict, if all of them pass then; else return those that do not."""
+        trial, changes = self.draft.fork(), []
+        data, kinds = trial.document.data, self.rules.kinds
+        places = [one.path for path in chosen for one in expressions_in(data, kinds, path)]
+        looks: list[Callable[[Document], Found]] = [
+            partial(rewrites.forms, places=places),
+            partial(strictness, pipelines=chosen),
+            lambda document: rewrites.names(document, self._fixes(trial)),
+        ]
+        for look in looks:
+            found = list(look(trial.document))
+            edits = [one for one in found if isinstance(one, Edit)]
+            changes += [Change(trial.first_place(one.start).line, one.what) for one in edits]
+            left = trial.apply(edits)
+            bad = [one for one in found if isinstance(one, Refused)]
+            bad += [Refused(one.places, f"{one.what}: {_ELSE}") for one in left]
+            if bad:
+                return {self._blamed(one, chosen) for one in bad}
+        errors = self.errors(trial)
+        if not errors:
+            self.changes += changes
+            self.draft = trial
+            return set()
+        new = [
+            replace(one, severity="warning", message=f"if it were strict: {one.message}")
+            for one in errors
+        ]
+        self.undecided += trial.first_told(new)
+        return {_pipeline_of(one.at, chosen) for one in errors}
+
+    def _blamed(self, one: Refused, chosen: list[Path]) -> Path | None:
+        self._tell(one.paths[0], one.why)
+        return _pipeline_of(one.paths[0], chosen)
 
 
 def _pipeline_of(at: Path, pipelines: list[Path]) -> Path | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from otp_genesis.contracts.step import Block, Brings, PipelineFile, deferred_kind
@@ -21,6 +21,8 @@ class Place:
     path: Path
     keys: dict[str, Any]
     kind: StepType[Any] | None
+    pipeline: Path
+    """Where the mapping of the pipeline is that it belongs to."""
     local: frozenset[str] = frozenset()
 
 
@@ -36,16 +38,12 @@ def within(data: Any, path: Path) -> Any:
 
 def steps_in(data: Any, kinds: Kinds) -> list[Place]:
     """Return every step, those of nested blocks and of pipelines written in the document too."""
-    return [one for one in _parts(data, kinds) if isinstance(one, Place)]
+    return [one for one in _pipeline(data, (), kinds) if isinstance(one, Place)]
 
 
 def pipelines_in(data: Any, kinds: Kinds) -> list[Path]:
     """Return where the mapping of each pipeline stands: the document's, and those inside it."""
-    return [one for one in _parts(data, kinds) if not isinstance(one, Place)]
-
-
-def _parts(data: Any, kinds: Kinds) -> Iterator[Place | Path]:
-    return _pipeline(data, (), kinds)
+    return [one for one in _pipeline(data, (), kinds) if not isinstance(one, Place)]
 
 
 def _pipeline(value: Any, at: Path, kinds: Kinds) -> Iterator[Place | Path]:
@@ -53,13 +51,15 @@ def _pipeline(value: Any, at: Path, kinds: Kinds) -> Iterator[Place | Path]:
         value, at = value["workflow"], (*at, "workflow")
     if isinstance(value, dict):
         yield at
-        yield from _block(value.get("steps"), (*at, "steps"), kinds, frozenset())
+        around = Place(at, value, None, at)
+        yield from _block(value.get("steps"), (*at, "steps"), kinds, around)
 
 
-def _block(value: Any, at: Path, kinds: Kinds, local: frozenset[str]) -> Iterator[Place | Path]:
+def _block(value: Any, at: Path, kinds: Kinds, around: Place) -> Iterator[Place | Path]:
     for index, keys in enumerate(value if isinstance(value, list) else ()):
         if isinstance(keys, dict) and isinstance(keys.get("type"), str):
-            place = Place((*at, index), keys, kinds(keys["type"]), local)
+            kind = kinds(keys["type"])
+            place = Place((*at, index), keys, kind, around.pipeline, around.local)
             yield place
             yield from _inside(place, kinds)
 
@@ -73,16 +73,17 @@ def _inside(place: Place, kinds: Kinds) -> Iterator[Place | Path]:
         if deferred is None or not issubclass(deferred, Block):
             continue
         several = value.items() if mapped and isinstance(value, dict) else [(None, value)]
-        local = place.local | _brought(place, info.metadata)
+        deeper = replace(place, local=place.local | brought(place, info.metadata))
         for key, one in several:
             inner = at if key is None else (*at, key)
             if issubclass(deferred, PipelineFile):
                 yield from _pipeline(one, inner, kinds)
             else:
-                yield from _block(one, inner, kinds, local)
+                yield from _block(one, inner, kinds, deeper)
 
 
-def _brought(place: Place, marks: list[Any]) -> set[str]:
+def brought(place: Place, marks: list[Any]) -> set[str]:
+    """Return the names that a parameter sees besides, by the marks of its type."""
     names: set[str] = set()
     for mark in marks:
         if isinstance(mark, Brings) and place.kind is not None:

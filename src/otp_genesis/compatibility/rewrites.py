@@ -18,7 +18,7 @@ from otp_genesis.compatibility.scalars import body_of, in_place_of, places_in, q
 from otp_genesis.contracts.entry import Deprecation
 from otp_genesis.contracts.step import StepNames
 from otp_genesis.expr.rename import rename_places
-from otp_genesis.expr.scope import ROOTS
+from otp_genesis.expr.scope import OLDER_ROOTS, ROOTS
 from otp_genesis.expr.template import has_template
 from otp_genesis.model.document import Document, Path, Span
 
@@ -218,12 +218,17 @@ def _source(source: str, quote: str) -> str | None:
     root, *fields = re.split("[.:]", source)
     if not all(_NAME.fullmatch(one) for one in (root, *fields)) or source.count(":") > 1:
         return None
-    return None if root in ROOTS and root != "steps" else ".".join((root, *fields))
+    return None if root in (*ROOTS, *OLDER_ROOTS) and root != "steps" else ".".join((root, *fields))
 
 
 def _result(step: str, path: str, quote: str) -> str:
     root = f"steps.{step}" if _NAME.fullmatch(step) else f"steps[{quote}{step}{quote}]"
     return root + path.replace(":", ".")
+
+
+def with_results_named(source: str) -> str:
+    """Return a template with its `previous_response:STEP:FIELD` as results of steps."""
+    return _FORM.sub(lambda one: one[1] + _result(one[2], one[3], "'"), source)
 
 
 def forms(document: Document, places: Iterable[Path]) -> Found:

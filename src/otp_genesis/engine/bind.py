@@ -45,7 +45,8 @@ class Binder:
             if name in self.step.keys or (name == "body" and self.kind.pipeline):
                 self._field(name, info)
         constant = self._validate()
-        if settings is None or len(self.checker.complaints) > before:
+        found = self.checker.complaints[before:]
+        if settings is None or any(one.severity == "error" for one in found):
             return None
         facts = {"name": self.step.name, "type": self.step.type}
         return BoundStep(

@@ -54,13 +54,14 @@ class Visible:
         """
         found = []
         document = self.pipeline.document
+        asks = isinstance(compiled, Condition)
         for reference in dict.fromkeys(compiled.references):
             if problem := self._problem(reference):
                 code, message, needle = problem
-                fatal = self.pipeline.strict or (reference.call and isinstance(compiled, Condition))
+                fatal = self.pipeline.strict or (reference.call and asks)
                 span = document.within(at, needle)
                 complaint = document.diagnose(span, code, message, warning=not fatal)
-                fix = self._fix(reference.root) if code == "bare-name" else None
+                fix = self._fix(reference.root, asks) if code == "bare-name" else None
                 found.append(replace(complaint, at=at, fix=fix))
         for note in compiled.notes:
             span = document.within(at, note.needle) if note.needle else document.at(at)
@@ -68,10 +69,17 @@ class Visible:
             found.append(replace(complaint, at=at))
         return found
 
-    def _fix(self, name: str) -> tuple[str, str] | None:
-        """Return what to write instead of a bare name, where it can mean one thing only."""
-        if any(has_template(local) for local in self.local):
+    def _fix(self, name: str, asks: bool) -> tuple[str, str] | None:
+        """Return what to write instead of a bare name, where it can mean one thing only.
+
+        It is what the name means in a document that is not strict: where a condition `asks`,
+        results come first there, and variables otherwise.
+        """
+        hidden = name in OLDER_ROOTS and not asks
+        if hidden or any(has_template(local) for local in self.local):
             return None
+        if asks and name in self.steps:
+            return name, f"steps.{name}"
         meanings = self._meanings(name)
         return (name, meanings[0]) if len(meanings) == 1 else None
 

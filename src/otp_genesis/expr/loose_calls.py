@@ -89,7 +89,8 @@ class Calls(ABC):
         if known is None:
             return self._stranger(node)
         if not known.takes(count) or node.named:
-            message = f"{node.name}() takes {known.arguments} arguments, not {count}"
+            one = "" if known.arguments == "1" else "s"
+            message = f"{node.name}() takes {known.arguments} argument{one}, not {count}"
             if self.condition:
                 raise ExpressionError(self.source, message)
             self.notes.append(message)
@@ -143,13 +144,17 @@ class Calls(ABC):
 
     def _as_text(self, node: nodes.Call) -> Evaluate:
         """Return how a call that is none is rendered: with the values of what it was given."""
-        given = [(one, self.source[one.start : one.end], self.soft(one)) for one in node.arguments]
+        named = (("", one) for one in node.arguments)
+        given = [
+            (key, one, self.source[one.start : one.end], self.soft(one))
+            for key, one in (*named, *((f"{key}=", one) for key, one in node.named))
+        ]
 
         def render(view: View) -> str:
             texts = []
-            for one, written, value in given:
+            for key, one, written, value in given:
                 found = None if isinstance(one, nodes.Literal) else value(view)
-                texts.append(written if found is None else values.text(found))
+                texts.append(key + (written if found is None else values.text(found)))
             return f"{node.name}({', '.join(texts)})"
 
         return render

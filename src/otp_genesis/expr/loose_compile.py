@@ -41,6 +41,7 @@ RELATIONS: dict[str, Relation] = {
 }
 _SEARCHES = frozenset(("contains", "matches", "in", "==", "!="))
 LENGTH = "length"
+NOTHINGS = ("nil", "none", "None")
 MOST_HYPHENS = 12
 """In one name."""
 
@@ -48,15 +49,16 @@ MOST_HYPHENS = 12
 class Compiler(Calls):
     """Compiles one expression.
 
-    A `condition` sees results first, and its arithmetic fails where a value is no number; in a
-    template variables come first, and nothing counts as 0. With `item`, it is a condition that is
-    asked of the items of a list.
+    A `condition` sees results first, its arithmetic fails where a value is no number, and 0 is true
+    there; in a template variables come first, nothing counts as 0, and 0 is false. With `item`, it
+    is a condition that is asked of the items of a list.
     """
 
     def __init__(self, source: str, *, condition: bool, item: bool = False):
         parser = Parser(source)
         self.node = parser.whole()
         self.source, self.condition, self.item = source, condition, item
+        self.truthy = values.truthy if condition else values.truthy_in_text
         self.notes = parser.notes
         self.references: list[Reference] = []
         self._soft = 0
@@ -124,7 +126,17 @@ class Compiler(Calls):
 
     def _literal(self, node: nodes.Literal) -> Evaluate:
         value = node.value
-        return lambda view: value
+        written = self.source[node.start : node.end]
+        if value is not None or written not in NOTHINGS:
+            return lambda view: value
+        # Something may have that name all the same.
+        find = finder(written, (), condition=self.condition, item=self.item)
+
+        def named(view: View) -> Any:
+            found = find(view)
+            return None if found is ABSENT else found
+
+        return named
 
     def _path(self, node: nodes.Path) -> Evaluate:
         self.refer(node.root, node.keys)
@@ -291,17 +303,19 @@ class Compiler(Calls):
 
     def _not(self, node: nodes.Not) -> Evaluate:
         value = self.value(node.value)
-        return lambda view: not values.truthy(value(view))
+        truthy = self.truthy
+        return lambda view: not truthy(value(view))
 
     def _chain(self, node: nodes.Chain) -> Evaluate:
         made = [self.value(one) for one in node.values]
         stops = node.word == "or"
+        truthy = self.truthy
 
         def ask(view: View) -> Any:
             value: Any = None
             for one in made:
                 value = one(view)
-                if values.truthy(value) is stops:
+                if truthy(value) is stops:
                     break
             return value
 
@@ -310,7 +324,8 @@ class Compiler(Calls):
     def _choice(self, node: nodes.Choice) -> Evaluate:
         condition = self.value(node.condition)
         then, otherwise = self.value(node.then), self.value(node.otherwise)
-        return lambda view: then(view) if values.truthy(condition(view)) else otherwise(view)
+        truthy = self.truthy
+        return lambda view: then(view) if truthy(condition(view)) else otherwise(view)
 
 
 def _is_null(node: Node) -> bool:

@@ -255,7 +255,7 @@ class Parser(Cursor):
         named: list[tuple[str, Node]] = []
         while not self.sign(closing):
             if given or named:
-                self.must(",")
+                self.must(closing if self.ended else ",")
                 if self.sign(closing):
                     break
             token, after = self.now, self.ahead()
@@ -293,7 +293,7 @@ class Parser(Cursor):
     def _number(self, token: Token) -> int | float:
         if len(token.value) > MAX_DIGITS:
             raise self.error(f"a number may have {MAX_DIGITS} digits at most")
-        return float(token.value) if "." in token.value else int(token.value)
+        return int(token.value) if token.value.isdecimal() else float(token.value)
 
     def _group(self, start: int) -> Node:
         items, named = self._arguments(")")

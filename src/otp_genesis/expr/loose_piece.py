@@ -38,7 +38,7 @@ class CompiledPiece:
             for node in _operands(compiler.node):
                 self._operands.append((node, compiler.soft(node)))
         except ExpressionError as error:
-            message = f"{error.reason}; so it leaves nothing in its place"
+            message = f"it leaves nothing in its place: {error.reason}"
             self.notes = (Note(message, self._written),)
             self._kept = False
             return lambda view: ABSENT

@@ -53,6 +53,11 @@ def truthy(value: Any) -> bool:
     return not (isinstance(value, str | list | dict) and not value)
 
 
+def truthy_in_text(value: Any) -> bool:
+    """Whether a value counts as true in a template: there 0 is false, as in Jinja."""
+    return bool(value)
+
+
 def is_empty(value: Any) -> bool:
     """Whether a value is nothing, or a text, a list or a mapping without anything in it."""
     return value is None or (isinstance(value, str | list | dict) and not value)

@@ -17,9 +17,14 @@ else:
 
 def misfits(data: Any, schema: dict[str, Any]) -> list[str]:
     """Return what keeps `data` from fitting the schema, each with its place."""
+    return [f"{path}: {message}" for path, message in misfits_at(data, schema)]
+
+
+def misfits_at(data: Any, schema: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the same as pairs: the place as a JSONPath, and what is wrong there."""
     validator = _validator(json.dumps(schema, sort_keys=True))
     errors = sorted(validator.iter_errors(data), key=lambda error: list(map(str, error.path)))
-    return [f"{error.json_path}: {error.message[:300]}" for error in errors]
+    return [(error.json_path, error.message[:300]) for error in errors]
 
 
 @lru_cache(maxsize=256)

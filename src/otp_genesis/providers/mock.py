@@ -86,7 +86,7 @@ def _reply(text: str, request: Request, cost: float, data: Any = None) -> Reply:
     usage = Usage(
         input_tokens=len(request.prompt) // 4, output_tokens=len(text) // 4, cost_usd=cost
     )
-    return Reply(text=text, data=data, model="mock", session=request.session, usage=usage)
+    return Reply(text=text, data=data, session=request.session, usage=usage)
 
 
 def example_of(schema: dict[str, Any], depth: int = 0) -> Any:

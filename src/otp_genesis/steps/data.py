@@ -19,7 +19,7 @@ class SetVariable(Params):
 @step("set_variable", capabilities={"data"}, legacy_since="0.1")
 async def set_variable(params: SetVariable, ctx: Context) -> Outcome:
     """Set variables of the run; later steps read them as `state.NAME`."""
-    names = list(params.variables)
+    names = sorted(params.variables)
     output = {"variables_set": names, "scope": params.scope, "variable_count": len(names)}
     return Ok(output=output, variables=params.variables)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -77,10 +77,7 @@ async def data_transform(params: DataTransform, ctx: Context) -> Outcome:
     """Change data in steps; the result holds it under `output_field`, and `metadata`."""
     await tell_ineffective(params, ctx)
     given = data_of(params.input_source, ctx)
-    data = given
-    for one in params.operations:
-        right = await _right(one, ctx) if one.operation == "join" else None
-        data = transformed(data, one, right)
+    data = await operated(given, params.operations, ctx)
     output = _formatted(data, params.output_format)
     metadata = {
         "operation_count": len(params.operations),
@@ -89,6 +86,14 @@ async def data_transform(params: DataTransform, ctx: Context) -> Outcome:
         "processed_at": now(),
     }
     return Ok(output={params.output_field or step_name(ctx): output, "metadata": metadata})
+
+
+async def operated(data: Any, operations: Iterable[Operation], ctx: Context) -> Any:
+    """Return what operations make of the data in turn; raise `UsageError` where one cannot."""
+    for one in operations:
+        right = await _right(one, ctx) if one.operation == "join" else None
+        data = transformed(data, one, right)
+    return data
 
 
 async def _right(one: Operation, ctx: Context) -> list[Any]:
