@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from conftest import Genesis
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otp_genesis.cli.evaluate import answered
@@ -106,6 +106,7 @@ def test_what_fails(runner: asyncio.Runner, line: bytes, code: str, said: str) -
     assert said in error["message"]
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["kind", "data", "condition", "operations", "parts", "schema", "results",

@@ -115,3 +115,22 @@ def test_a_condition_that_fails_when_asked(bench: Bench) -> None:
     text = "- {name: a, type: say, condition: 'pow(10, 999) > 1'}"
 
     assert "t/a: the power is too large" in bench.failure(text)
+
+
+def test_global_vars(bench: Bench) -> None:
+    """They are read in expressions, and named as a source of data."""
+    results = bench.results(
+        """
+        workflow:
+          name: t
+          global_vars: {rows: [3, 1], unit: s}
+          steps:
+            - {name: a, type: say, value: "{{global_vars.rows}}",
+               condition: global_vars.unit == 's'}
+            - {name: b, type: data_transform, input_source: "context:global_vars.rows"}
+            - {name: c, type: say, value: "{{global_vars.nope}}"}
+        """
+    )
+
+    assert ([3, 1], [3, 1]) == (results["a"], results["b"]["b"])
+    assert "{{global_vars.nope}}" == results["c"]

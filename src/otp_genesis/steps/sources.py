@@ -34,8 +34,10 @@ def data_of(source: Any, ctx: Context) -> Any:
 
 def _in_context(path: str, ctx: Context) -> Any:
     root, _, rest = path.partition(".")
-    state = {"state": ctx.scope.state, "variables": ctx.scope.state, "global_vars": ctx.scope.state}
-    known = {"inputs": ctx.scope.inputs, "results": ctx.scope.steps, **state}
+    scope = ctx.scope
+    state = {"state": scope.state, "variables": scope.state}
+    global_vars = scope.facts.get("global_vars", scope.state)
+    known = {"inputs": scope.inputs, "results": scope.steps, "global_vars": global_vars, **state}
     if root not in known:
         raise UsageError(f"there is no {root!r} in the context{did_you_mean(root, known)}")
     value = dict(known[root])
