@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -28,6 +29,11 @@ from otp_genesis.settings import load_settings
 GENESIS = (sys.executable, "-W", "error", "-m", "otp_genesis")
 Done = subprocess.CompletedProcess[str]
 Write = Callable[..., Path]
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell's background job is started so, and what it starts would not hear Ctrl-C either.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
