@@ -36,6 +36,7 @@ async def main():
 
 asyncio.run(main())
 """
+ASYNCIO = "import asyncio\nasyncio.run(asyncio.sleep(0))\n"
 PYDANTIC = "from pydantic import BaseModel\nclass A(BaseModel):\n    a: int = 1\n"
 
 
@@ -191,12 +192,12 @@ def bytes_a_type() -> float:
     return (after - before) / TYPES
 
 
-def start_ms() -> float:
-    """Return how much longer a process takes that starts a runtime than one that has pydantic.
+def start_ms(before: str) -> float:
+    """Return how much longer a process takes that starts a runtime after what `before` does.
 
     The quickest of five each: a process meets with whatever else the machine does.
     """
-    pairs = [(_process(PYDANTIC + RUNTIME), _process(PYDANTIC)) for _ in range(5)]
+    pairs = [(_process(before + RUNTIME), _process(before)) for _ in range(5)]
     return (min(one for one, _ in pairs) - min(other for _, other in pairs)) * 1e3
 
 
@@ -231,6 +232,8 @@ def figures() -> list[Figure]:
         ("a compiled case", 10.0),
     ):  # fmt: skip
         found.append(Figure(f"  measured elsewhere: {name}", [value], "ns", None, against))
+    start = repeated(lambda: start_ms(PYDANTIC + ASYNCIO), 7)
+    whole = repeated(lambda: start_ms(PYDANTIC), 7)
     return [
         *found,
         Figure(
@@ -240,5 +243,6 @@ def figures() -> list[Figure]:
             "the same among 10,000, without the schema kept", repeated(register_among_us, 3), "µs"
         ),
         Figure("memory of a type, of 10,000", repeated(bytes_a_type, 3), "B", 4096),
-        Figure("runtime start, beyond Python and pydantic", repeated(start_ms, 7), "ms", 60),
+        Figure("runtime start, beyond Python and pydantic", start, "ms", 60),
+        Figure("  the import of asyncio counted too", whole, "ms"),
     ]
