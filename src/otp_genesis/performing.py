@@ -100,15 +100,16 @@ class Performer:
 
     def broadcast(self, event: Event) -> None:
         """Tell an event of the runtime itself to every run that goes, or else to the observers."""
+        if self._going and self._loop is not None:
+            # Plugins may be loaded in a thread, so that the runs go on meanwhile.
+            self._loop.call_soon_threadsafe(self._deliver, event)
+        else:
+            self._deliver(event)
+
+    def _deliver(self, event: Event) -> None:
         if not self._going:
             for observer in self.observers:
                 observer("", event)
-            return
-        assert self._loop is not None
-        # Plugins may be loaded in a thread, so that the runs go on meanwhile.
-        self._loop.call_soon_threadsafe(self._emit, event)
-
-    def _emit(self, event: Event) -> None:
         for run in self._going.values():
             task = asyncio.get_running_loop().create_task(run.emit(event))
             self._told.add(task)
@@ -195,9 +196,8 @@ class Performer:
     async def _tell_surroundings(self, run: Run, program: Program) -> None:
         now = time.time()
         for plugin in self.quarantined():
-            status: Literal["quarantined"] = "quarantined"
             await run.emit(
-                PluginChanged(at=now, name=plugin.name, status=status, reason=plugin.reason)
+                PluginChanged(at=now, name=plugin.name, status="quarantined", reason=plugin.reason)
             )
         for warning in program.warnings:
             place = f"{warning.file}:{warning.line}:{warning.column}"
@@ -239,7 +239,7 @@ class _Facts(Mapping[str, Any]):
         yield from {*self._known, *self._registries.services, *self._registries.extras}
 
     def __len__(self) -> int:
-        return len({*self._known, *self._registries.services, *self._registries.extras})
+        return sum(1 for _ in self)
 
 
 async def started_from(run: Run, opened: opening.Opened, *, writes: bool) -> Revision | None:

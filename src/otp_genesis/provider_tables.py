@@ -48,8 +48,10 @@ class ProviderTables:
 
     def require_known(self) -> None:
         """Raise `UsageError` where a table speaks of a provider that is not there."""
-        known = {*self._providers.names(), MockProvider.name}
-        if unknown := set(self._wanted) - known:
+        known = {MockProvider.name}
+        if all(name in known or name in self._providers for name in self._wanted):
+            return
+        if unknown := set(self._wanted) - known.union(self._providers.names()):
             name = min(unknown)
             near = did_you_mean(name, self._providers.names())
             message = f"[providers.{name}] no provider {name!r}{near}"

@@ -31,6 +31,19 @@ _PLUGIN_LISTS = ("paths", "enabled", "disabled")
 S = TypeVar("S", bound=Frozen)
 
 
+def held(given: Mapping[str, Any], model: type[S], where: str) -> S:
+    """Return what a table at `where` holds; raise `UsageError` for what it cannot hold."""
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        detail = error.errors()[0]
+        key = ".".join(map(str, detail["loc"]))
+        hint = ""
+        if detail["type"] == "extra_forbidden":
+            hint = did_you_mean(str(detail["loc"][-1]), model.model_fields)
+        raise UsageError(f"{where} {key}: {detail['msg']}{hint}") from None
+
+
 @dataclass(frozen=True)
 class PluginTables:
     """The section `[plugins]`: which plugins, and the configuration of each."""
@@ -77,16 +90,7 @@ class Settings:
 
     def table(self, name: str, given: Mapping[str, Any], model: type[S]) -> S:
         """Return what a table holds; raise `UsageError`, naming it, for what it cannot hold."""
-        try:
-            return model.model_validate(given)
-        except ValidationError as error:
-            detail = error.errors()[0]
-            key = ".".join(map(str, detail["loc"]))
-            hint = ""
-            if detail["type"] == "extra_forbidden":
-                hint = did_you_mean(str(detail["loc"][-1]), model.model_fields)
-            message = f"{self.source or FILE}: [{name}] {key}: {detail['msg']}{hint}"
-            raise UsageError(message) from None
+        return held(given, model, f"{self.source or FILE}: [{name}]")
 
     @property
     def plugins(self) -> PluginTables:

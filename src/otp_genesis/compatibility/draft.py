@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy, deepcopy
@@ -12,7 +11,7 @@ from typing import Any
 
 from otp_genesis.errors import InvalidDocument
 from otp_genesis.model.diagnostic import Diagnostic
-from otp_genesis.model.document import Document, Path, Span, read_document
+from otp_genesis.model.document import Document, Path, Span, is_json, read_document
 
 Part = tuple[int, int, str]
 """The characters from one place to another, and what is to stand there."""
@@ -170,10 +169,4 @@ def _span(text: str, start: int) -> Span:
 
 
 def _is_json(text: str) -> bool:
-    if not text.lstrip().startswith(("{", "[")):
-        return False
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
+    return text.lstrip().startswith(("{", "[")) and is_json(text)

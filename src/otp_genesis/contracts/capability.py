@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from otp_genesis.contracts.registry import Registry
-from otp_genesis.errors import InvalidEntry, UsageError, did_you_mean
+from otp_genesis.errors import InvalidEntry, UnknownName, UsageError, did_you_mean
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
@@ -70,12 +70,11 @@ class Capabilities(Registry[Capability]):
         return given
 
     def asked(self, name: str) -> str:
-        """Return a name that a user asks for; raise `UsageError` where it is not declared."""
-        if name not in self._entries:
-            raise UsageError(f"no capability {name!r}{did_you_mean(name, self._entries)}")
-        return name
+        """Return a name that a user asks for; raise `UsageError` where it is not declared.
 
-    @property
-    def known(self) -> Mapping[str, Capability]:
-        """The declared ones."""
-        return self.snapshot()
+        A plugin that would declare it is loaded for it.
+        """
+        try:
+            return self.get(name).name
+        except UnknownName as error:
+            raise UsageError(f"no capability {name!r}{did_you_mean(name, error.known)}") from None

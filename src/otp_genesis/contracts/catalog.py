@@ -98,7 +98,6 @@ class StepRegistry(Registry[StepType[Any]]):
 
         Raises `UsageError` for a capability that nobody declared.
         """
-        self.names()
         if capability is not None:
             self.capabilities.asked(capability)
         return sorted(
@@ -160,19 +159,19 @@ class Catalog:
 
     def has_strategy(self, name: str) -> bool:
         """Whether there is a strategy of that name."""
-        try:
-            _resolved("strategy", self.strategies, name)
-        except UnknownName:
-            return False
-        return True
+        return _is_there("strategy", self.strategies, name)
 
     def has_capability(self, name: str) -> bool:
         """Whether a capability of that name is declared."""
-        try:
-            _resolved("capability", self.capabilities, name)
-        except UnknownName:
-            return False
-        return True
+        return _is_there("capability", self.capabilities, name)
+
+
+def _is_there(kind: str, entries: Mapping[str, Any], name: str) -> bool:
+    try:
+        _resolved(kind, entries, name)
+    except UnknownName:
+        return False
+    return True
 
 
 def _resolved(kind: str, entries: Mapping[str, Any], name: str) -> Resolution[Any]:

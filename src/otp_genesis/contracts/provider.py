@@ -24,6 +24,7 @@ __all__ = (
     "RegisteredProvider",
     "Reply",
     "Request",
+    "is_provider",
 )
 
 
@@ -85,6 +86,11 @@ class RegisteredProvider:
     def name(self) -> str:
         """The name that pipelines ask for it by."""
         return self.provider.name
+
+
+def is_provider(value: object) -> bool:
+    """Whether a value is a provider or an entry for one; a class of providers is neither."""
+    return isinstance(value, Provider | RegisteredProvider) and not isinstance(value, type)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from dataclasses import replace as changed
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from otp_genesis.contracts.capability import Capabilities
@@ -52,7 +53,8 @@ class ProviderRegistry(Registry[RegisteredProvider]):
             "weight": weight,
             "origin": origin,
         }
-        entry = _with(entry, {key: value for key, value in said.items() if value is not None})
+        given = {key: value for key, value in said.items() if value is not None}
+        entry = changed(entry, **given)
         self.add(entry, replace=replace)
         return entry
 
@@ -70,13 +72,8 @@ class ProviderRegistry(Registry[RegisteredProvider]):
         Raises `UsageError` for one that nobody declared.
         """
         wanted = (capability,) if isinstance(capability, str) else tuple(capability)
-        self.names()
         asked = {self.capabilities.asked(name) for name in wanted}
         return sorted(one.name for one in self if asked <= one.capabilities)
-
-
-def _with(entry: RegisteredProvider, said: dict[str, Any]) -> RegisteredProvider:
-    return replace(entry, **said)
 
 
 def _entry(
@@ -86,7 +83,7 @@ def _entry(
 ) -> RegisteredProvider:
     if isinstance(given, RegisteredProvider):
         offered = given.capabilities if capabilities is None else frozenset(capabilities)
-        return replace(given, capabilities=offered)
+        return changed(given, capabilities=offered)
     provider = _named(given, answer, capabilities) if isinstance(given, str) else given
     if isinstance(provider, type) or not isinstance(provider, Provider):
         raise InvalidEntry(f"{provider!r} is no provider: it lacks {_lacking(provider)}")

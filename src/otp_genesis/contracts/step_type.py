@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, get_type_hints
 
 from pydantic import BaseModel, create_model
@@ -135,13 +135,8 @@ def step_type(
     if validator is not None and not callable(validator):
         raise InvalidEntry(f"step type {name!r}: its validator must be a function{where}")
     file = metadata.file or where.strip(" ()") or None
-    told = _changed(metadata, description=description, file=file)
+    told = replace(metadata, description=description, file=file)
     return StepType(name, model, run, effects, told, validator)
-
-
-def _changed(metadata: StepMetadata, **values: Any) -> StepMetadata:
-    known = {name: getattr(metadata, name) for name in StepMetadata.__dataclass_fields__}
-    return StepMetadata(**{**known, **values})
 
 
 def _require_name(name: str, where: str) -> None:

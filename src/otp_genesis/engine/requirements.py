@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from otp_genesis.contracts.versions import satisfied
 from otp_genesis.deferred import deferred
 from otp_genesis.errors import did_you_mean
 from otp_genesis.model.diagnostic import Diagnostic
@@ -12,10 +13,8 @@ from otp_genesis.model.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from packaging import requirements as packages
-    from packaging import version as versions_of
 else:
     packages = deferred("packaging.requirements")
-    versions_of = deferred("packaging.version")
 
 
 def requirement_complaints(
@@ -42,8 +41,5 @@ def _problem(text: str, versions: Mapping[str, str]) -> str | None:
     there = versions.get(needed.name)
     if there is None:
         return f"there is no plugin {needed.name!r}{did_you_mean(needed.name, versions)}"
-    try:
-        fits = needed.specifier.contains(versions_of.Version(there), prereleases=True)
-    except versions_of.InvalidVersion:
-        fits = not needed.specifier
+    fits = satisfied(needed, there)
     return None if fits else f"the document needs {needed}, and there is {there}"

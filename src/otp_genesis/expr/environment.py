@@ -19,12 +19,10 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 
 from otp_genesis.errors import did_you_mean
+from otp_genesis.expr.bounds import ANSWER_KEYS, MAX_INT_BITS, MAX_TEXT
 
-MAX_TEXT = 10_000_000
-"""Characters that an expression may build, and a template may put out."""
 MAX_ITERATIONS = 100_000
 """Turns of all `{% for %}` loops of one rendering together."""
-MAX_INT_BITS = 4096
 MAX_BATCH = 10_000
 ITEM_WEIGHT = 16
 """What a value within another counts for, beside its characters."""
@@ -45,9 +43,6 @@ _FORBIDDEN = (
     nodes.CallBlock, nodes.FilterBlock, nodes.AssignBlock, nodes.ScopedEvalContextModifier,
     nodes.EvalContextModifier,
 )  # fmt: skip
-ANSWER_KEYS = frozenset(("text", "data", "provider"))
-"""The keys by which a model's answer is known: its text where text is expected, its data where a
-field is asked for."""
 
 
 class Missing(StrictUndefined):

@@ -15,11 +15,12 @@ from typing import Any
 
 from otp_genesis.errors import ExpressionError, GenesisError
 from otp_genesis.expr import loose_values as values
+from otp_genesis.expr.bounds import MAX_TEXT
 from otp_genesis.expr.loose_compile import Compiler, Evaluate
 from otp_genesis.expr.loose_names import View
 from otp_genesis.expr.loose_piece import LACKING, CompiledPiece
 from otp_genesis.expr.loose_split import Piece, pieces
-from otp_genesis.expr.loose_values import MAX_TEXT, TooMuch
+from otp_genesis.expr.loose_values import TooMuch
 from otp_genesis.expr.template import (
     MAX_SOURCE,
     Condition,

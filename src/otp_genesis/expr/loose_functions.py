@@ -12,9 +12,10 @@ from typing import Any
 
 from otp_genesis.errors import GenesisError
 from otp_genesis.expr import loose_values as values
+from otp_genesis.expr.bounds import MAX_TEXT
 from otp_genesis.expr.loose_pattern import found
 from otp_genesis.expr.loose_pattern_grammar import BadPattern
-from otp_genesis.expr.loose_values import MAX_TEXT, TooMuch, finite, is_number, number
+from otp_genesis.expr.loose_values import TooMuch, finite, is_number, number
 
 MAX_PARTS = 100_000
 MAX_ROUND = 15

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from otp_genesis.expr.loose_values import ABSENT, ANSWER, MAX_TEXT, TooMuch
+from otp_genesis.expr.bounds import ANSWER_KEYS, MAX_TEXT
+from otp_genesis.expr.loose_values import ABSENT, TooMuch
 from otp_genesis.expr.scope import Names, Scope
 
 MAX_TURNS = 100_000
@@ -96,7 +97,7 @@ def _is_index(key: str) -> bool:
 
 def _data_of(value: Mapping[str, Any], key: str) -> Any:
     """Return a field of an answer's data, which is asked for like its own."""
-    data = value.get("data") if value.keys() >= ANSWER else None
+    data = value.get("data") if value.keys() >= ANSWER_KEYS else None
     return data.get(key, ABSENT) if isinstance(data, Mapping) else ABSENT
 
 

@@ -13,13 +13,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from otp_genesis.errors import GenesisError
+from otp_genesis.expr.bounds import ANSWER_KEYS, MAX_INT_BITS
 
-MAX_TEXT = 10_000_000
-"""Characters and elements that one evaluation may make in all."""
-MAX_INT_BITS = 4096
 MAX_MOMENT = 40
-ANSWER = frozenset(("text", "data", "provider"))
-"""The keys of a model's answer, as in `environment`."""
 _NUMBER = re.compile(r"\s*[-+]?\d{1,300}(\.\d{1,300})?\s*")
 _EXPONENT = re.compile(r"(\d+)(\.\d+)?e([-+])0*(\d+)")
 
@@ -48,9 +44,7 @@ INCOMPUTABLE: Any = Marker("incomputable")
 
 def truthy(value: Any) -> bool:
     """Whether a value counts as true: all but nothing, false, and what is empty. 0 is true."""
-    if value is None or value is False:
-        return False
-    return not (isinstance(value, str | list | dict) and not value)
+    return value is not False and not is_empty(value)
 
 
 def truthy_in_text(value: Any) -> bool:
@@ -76,7 +70,7 @@ def text(value: Any) -> str:
             return _EXPONENT.sub(_exponent, repr(value))
         case datetime():
             return value.isoformat().replace("+00:00", "Z")
-        case Mapping() if value.keys() >= ANSWER:
+        case Mapping() if value.keys() >= ANSWER_KEYS:
             return text(value["text"])
         case Mapping() | list() | tuple():
             return json.dumps(value, ensure_ascii=False)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from otp_genesis.deferred import deferred
 from otp_genesis.errors import ExpressionError
+from otp_genesis.expr.bounds import MAX_TEXT
 
 if TYPE_CHECKING:
     from jinja2 import environment as jinja
@@ -128,9 +129,9 @@ def _text(source: str, box: Callable[[], sandbox.Sandbox]) -> Template:
             for part in template.root_render_func(context):
                 parts.append(part)
                 size += len(part)
-                if size > sandbox.MAX_TEXT:
+                if size > MAX_TEXT:
                     raise exceptions.SecurityError(
-                        f"the text would have more than {sandbox.MAX_TEXT} characters"
+                        f"the text would have more than {MAX_TEXT} characters"
                     )
             return "".join(parts)
 

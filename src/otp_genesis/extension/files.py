@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 from otp_genesis.contracts.plugin import Plugin
-from otp_genesis.contracts.provider import Provider, RegisteredProvider
+from otp_genesis.contracts.provider import is_provider
 from otp_genesis.contracts.provider_registry import Strategy
 from otp_genesis.contracts.step_type import StepType
 from otp_genesis.errors import PluginError
@@ -60,12 +60,7 @@ def _gathered(module: ModuleType, path: Path, name: str) -> Plugin:
     values = {id(value): value for value in vars(module).values()}.values()
     steps = tuple(one for one in values if isinstance(one, StepType))
     strategies = tuple(one for one in values if isinstance(one, Strategy))
-    providers = tuple(
-        one
-        for one in values
-        if isinstance(one, RegisteredProvider)
-        or (isinstance(one, Provider) and not isinstance(one, type))
-    )
+    providers = tuple(one for one in values if is_provider(one))
     if not (steps or strategies or providers):
         message = f"{path}: it declares no step type (@step), no provider and no 'plugin'"
         raise PluginError(name, message)

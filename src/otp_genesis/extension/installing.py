@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from otp_genesis.contracts.capability import Capabilities
 from otp_genesis.contracts.catalog import StepRegistry
 from otp_genesis.contracts.entry import Lazy
 from otp_genesis.contracts.plugin import RULES, Plugin
-from otp_genesis.contracts.provider import Provider, RegisteredProvider
+from otp_genesis.contracts.provider import is_provider
 from otp_genesis.contracts.provider_registry import ProviderRegistry, Strategies
 from otp_genesis.contracts.registry import Registry
 from otp_genesis.contracts.step_type import StepType
@@ -50,7 +50,7 @@ class Registries:
         """Return what plugins brought to a place; what is made when asked is made now."""
         found: list[Any] = []
         for one in self.extras.get(place, ()):
-            found += one() if callable(one) and not hasattr(one, "name") else (one,)
+            found += one() if _makes(one) else (one,)
         return tuple(found)
 
 
@@ -86,9 +86,9 @@ def _parts(plugin: Plugin, config: Any, registries: Registries) -> Iterator[Undo
         if service in registries.services:
             raise PluginError(name, f"a service {service!r} is there already")
         registries.services[service] = make
-        yield _without(registries.services, service)
+        yield partial(registries.services.__delitem__, service)
     registries.configs[name] = config
-    yield _without(registries.configs, name)
+    yield partial(registries.configs.__delitem__, name)
 
 
 def _vocabulary(plugin: Plugin, registries: Registries) -> Iterator[Undo]:
@@ -143,9 +143,7 @@ def _provider(given: Any, plugin: Plugin, config: Any, providers: ProviderRegist
     if isinstance(given, Lazy):
         providers.add_lazy(given)
         return _out_of(providers, given.name)
-    if callable(given) and not (
-        isinstance(given, Provider | RegisteredProvider) and not isinstance(given, type)
-    ):
+    if callable(given) and not is_provider(given):
         given = given(config)
     entry = providers.register(given, origin=plugin.name)
     return _out_of(providers, entry.name)
@@ -166,7 +164,7 @@ def _extras(plugin: Plugin, registries: Registries) -> Iterator[Undo]:
     for place, values in places:
         known = registries.extras.setdefault(place, [])
         for value in values:
-            if not callable(value) or hasattr(value, "name"):
+            if not _makes(value):
                 _require_new(value, known, place, plugin)
             known.append(value)
             yield partial(known.remove, value)
@@ -183,16 +181,9 @@ def _require_new(value: Any, known: list[Any], place: str, plugin: Plugin) -> No
 
 
 def _makes(one: Any) -> bool:
+    """Whether it is no thing itself but a function that makes things when they are asked for."""
     return callable(one) and not hasattr(one, "name")
 
 
 def _out_of(registry: Registry[Any], name: str) -> Undo:
     return lambda: registry.unregister(name) if name in registry else None
-
-
-def _without(mapping: Mapping[str, Any], name: str) -> Undo:
-    def undo() -> None:
-        assert isinstance(mapping, dict)
-        mapping.pop(name, None)
-
-    return undo

@@ -9,10 +9,9 @@ from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from otp_genesis.contracts.naming import NAME
 from otp_genesis.contracts.plugin import Host, Plugin, Quarantined, installed
+from otp_genesis.contracts.versions import satisfied
 from otp_genesis.deferred import deferred
 from otp_genesis.errors import GenesisError, PluginError, UsageError, did_you_mean
 from otp_genesis.extension.files import plugin_from_file
@@ -26,10 +25,9 @@ from otp_genesis.extension.record import (
     name_of,
     requirement,
     same,
-    satisfied,
     source_of,
 )
-from otp_genesis.settings import PluginTables
+from otp_genesis.settings import PluginTables, held
 
 if TYPE_CHECKING:
     from packaging import requirements as packages
@@ -200,7 +198,7 @@ class Plugins:
         if needed.name != ENGINE:
             message = f"requires={plugin.requires!r}: it is to name {ENGINE}; others are depends="
             raise PluginError(plugin.name, message)
-        if not needed.specifier.contains(self._version, prereleases=True):
+        if not satisfied(needed, self._version):
             raise PluginError(plugin.name, f"it needs {needed}, and this is {self._version}")
 
     def _require_others(self, plugin: Plugin) -> None:
@@ -237,15 +235,7 @@ class Plugins:
             if table:
                 raise UsageError(f"{where}: this plugin has nothing to configure")
             return None
-        try:
-            return plugin.config.model_validate(table or {})
-        except ValidationError as error:
-            detail = error.errors()[0]
-            key = ".".join(map(str, detail["loc"]))
-            hint = ""
-            if detail["type"] == "extra_forbidden":
-                hint = did_you_mean(str(detail["loc"][-1]), plugin.config.model_fields)
-            raise UsageError(f"{where} {key}: {detail['msg']}{hint}") from None
+        return held(table or {}, plugin.config, where)
 
     def _quarantine(self, record: Record, reason: str) -> None:
         for undo in reversed(record.undo):

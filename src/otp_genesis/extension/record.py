@@ -15,11 +15,9 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
     from packaging import requirements as packages
-    from packaging import version as versions_of
 else:
     asyncio = deferred("asyncio")
     packages = deferred("packaging.requirements")
-    versions_of = deferred("packaging.version")
 
 HOOK_LIMIT_S = 30.0
 
@@ -50,22 +48,7 @@ class Record:
 def described(record: Record) -> dict[str, Any]:
     """Return a plugin as data, for `genesis plugins --json`."""
     plugin = record.plugin
-    left_out = plugin is None or record.status == "quarantined"
-    adds = (
-        {}
-        if left_out or plugin is None
-        else {
-            "step types": [one.name for one in plugin.steps],
-            "pipelines": [_called(one) for one in plugin.pipelines],
-            "providers": [_called(one) for one in plugin.providers],
-            "strategies": [one.name for one in plugin.strategies],
-            "rules": [
-                _called(one) for one in (plugin.rules() if callable(plugin.rules) else plugin.rules)
-            ],
-            "functions": list(plugin.functions),
-            "capabilities": list(plugin.capabilities),
-        }
-    )
+    adds = {} if plugin is None or record.status == "quarantined" else _adds(plugin)
     return {
         "name": record.name,
         "version": record.version,
@@ -76,6 +59,19 @@ def described(record: Record) -> dict[str, Any]:
         "depends": list(plugin.depends) if plugin else [],
         "configurable": bool(plugin and plugin.config),
         "adds": adds,
+    }
+
+
+def _adds(plugin: Plugin) -> dict[str, list[str]]:
+    rules = plugin.rules() if callable(plugin.rules) else plugin.rules
+    return {
+        "step types": [one.name for one in plugin.steps],
+        "pipelines": [_called(one) for one in plugin.pipelines],
+        "providers": [_called(one) for one in plugin.providers],
+        "strategies": [one.name for one in plugin.strategies],
+        "rules": [_called(one) for one in rules],
+        "functions": list(plugin.functions),
+        "capabilities": list(plugin.capabilities),
     }
 
 
@@ -128,11 +124,3 @@ def requirement(plugin: Plugin, text: str) -> packages.Requirement:
     except packages.InvalidRequirement as error:
         message = f"{text!r} is no requirement such as 'acme>=1.2': {error}"
         raise PluginError(plugin.name, message.splitlines()[0]) from None
-
-
-def satisfied(needed: packages.Requirement, version: str) -> bool:
-    """Whether a version is one that is needed; an odd version fits only what asks for none."""
-    try:
-        return needed.specifier.contains(versions_of.Version(version), prereleases=True)
-    except versions_of.InvalidVersion:
-        return not needed.specifier

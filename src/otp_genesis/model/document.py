@@ -126,7 +126,7 @@ class Document:
 def read_document(text: str, file: str = "<text>") -> Document:
     """Return the document in `text`; raise `InvalidDocument` where it cannot be read at all."""
     read = text
-    if _SURROGATES.search(text) and _is_json(text):
+    if _SURROGATES.search(text) and is_json(text):
         # JSON writes a character beyond U+FFFF as two escapes, YAML as one.
         read = _SURROGATES.sub(_one_escape, text)
     bare = Document(file, read, None)
@@ -181,7 +181,8 @@ def _refuse_depth(bare: Document) -> None:
         loader.dispose()
 
 
-def _is_json(text: str) -> bool:
+def is_json(text: str) -> bool:
+    """Whether `text` is a JSON document."""
     try:
         json.loads(text)
     except (ValueError, RecursionError):

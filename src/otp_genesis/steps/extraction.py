@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 
+from otp_genesis.model.document import is_json
 from otp_genesis.model.prompt import TextFormat
 
 SUMMARY_LENGTH = 500
@@ -36,7 +37,7 @@ def formatted(text: str, kind: TextFormat, summary_length: int = SUMMARY_LENGTH)
     `summary` cuts to `summary_length` characters, `text` changes nothing.
     """
     match kind:
-        case "json" if not _is_json(text):
+        case "json" if not is_json(text):
             return json.dumps({"content": text, "format": "json"}, ensure_ascii=False)
         case "structured" if "##" not in text:
             return f"## Extracted Content\n\n{text}\n"
@@ -56,14 +57,6 @@ def processed(text: str, operations: Iterable[str]) -> tuple[str, tuple[str, ...
         else:
             text = operation(text)
     return text, tuple(unknown)
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 def _gathering(title: str, find: Callable[[str], list[str]], between: str = "\n") -> _Operation:
