@@ -1,19 +1,26 @@
-"""`python -m benchmarks [NAME…]`: print the figures; the exit code says whether all are kept."""
+"""`python -m benchmarks [NAME…]`: print the figures; the exit code says whether all are kept.
+
+They are also written as JSON, to `.bench/figures.json`.
+"""
 
 from __future__ import annotations
 
+import json
 import sys
+from pathlib import Path
 
-from benchmarks import engine, refactor, registry, selection, startup
+from benchmarks import engine, older, refactor, registry, selection, startup
 from benchmarks.table import Figure, printed
 
 ALL = {
     "engine": engine.figures,
+    "older": older.figures,
     "registry": registry.figures,
     "selection": selection.figures,
     "startup": startup.figures,
     "refactor": refactor.figures,
 }
+KEPT = Path(".bench/figures.json")
 
 
 def main(names: list[str]) -> int:
@@ -23,6 +30,8 @@ def main(names: list[str]) -> int:
         print(f"measuring {name} …", file=sys.stderr)
         found += ALL[name]()
     print(printed(found))
+    KEPT.parent.mkdir(exist_ok=True)
+    KEPT.write_text(json.dumps([one.as_data() for one in found], indent=2) + "\n", encoding="utf-8")
     return 0 if all(figure.kept for figure in found) else 1
 
 

@@ -27,6 +27,20 @@ class Figure:
         """Whether the median is within the limit."""
         return self.limit is None or self.median <= self.limit
 
+    def as_data(self) -> dict[str, object]:
+        """Return it as JSON has it."""
+        return {
+            "name": self.name,
+            "unit": self.unit,
+            "median": self.median,
+            "min": min(self.values),
+            "max": max(self.values),
+            "runs": len(self.values),
+            "limit": self.limit,
+            "kept": self.kept,
+            "baseline": self.baseline and {"name": self.baseline[0], "value": self.baseline[1]},
+        }
+
 
 def repeated(measure: Callable[[], float], times: int, warm_up: int = 1) -> list[float]:
     """Return what `measure` gave `times` times, after runs that do not count."""

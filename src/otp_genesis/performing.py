@@ -75,7 +75,7 @@ class Performer:
         self.listeners, self.observers = listeners, observers
         self.bring, self.quarantined = bring, quarantined
         self._going: dict[str, Run] = {}
-        self._told: set[asyncio.Task[None]] = set()
+        self._told: set[asyncio.Future[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._telemetry: telemetry.Telemetry | None = None
         self.pool = Pool(
@@ -111,7 +111,7 @@ class Performer:
             for observer in self.observers:
                 observer("", event)
         for run in self._going.values():
-            task = asyncio.get_running_loop().create_task(run.emit(event))
+            task = asyncio.ensure_future(run.emit(event))
             self._told.add(task)
             task.add_done_callback(self._told.discard)
 

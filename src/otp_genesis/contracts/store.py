@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from otp_genesis.model.event import Event
@@ -12,8 +11,7 @@ if TYPE_CHECKING:
     from otp_genesis.model.run import RunRequest
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A journal row: what a step at some path came to, and what type of step it was."""
 
     step_type: str

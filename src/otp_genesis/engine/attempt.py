@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import nullcontext
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from otp_genesis.engine.ground import on_ground
 from otp_genesis.engine.journal import record, replayed
 from otp_genesis.engine.missed import tell_missed
-from otp_genesis.engine.output import as_journalled, described, write_output
+from otp_genesis.engine.output import as_journalled, described, kept_promise
 from otp_genesis.engine.validating import judged_soon
 from otp_genesis.errors import (
     EnvironmentLacks,
@@ -22,31 +23,42 @@ from otp_genesis.errors import (
 )
 from otp_genesis.expr.scope import Names
 from otp_genesis.model.event import StepStarted
-from otp_genesis.model.json_schema import misfits
+from otp_genesis.model.frozen import trusted
 from otp_genesis.model.outcome import Failed, Ok, Outcome, Skipped
 
 if TYPE_CHECKING:
+    from otp_genesis.engine.program import BoundStep
     from otp_genesis.engine.run import Place
 
+_started = trusted(StepStarted)
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
 
 
 async def attempt(place: Place) -> Outcome:
     """Answer from the journal, or perform the step and journal what came of it."""
-    if (kept := replayed(place)) is not None:
-        return kept
     run, bound = place.run, place.bound
+    if run.journal and (kept := replayed(place)) is not None:
+        return kept
     began = run.clock()
-    await run.emit(StepStarted(at=began, path=place.path, type=bound.step.type))
+    started = {"kind": "step_started", "at": began, "path": place.path, "type": bound.type}
+    await run.emit(_started(started))
     outcome = await perform(place)
     await record(place, outcome, began)
     return outcome
 
 
-async def perform(place: Place) -> Outcome:
+def perform(place: Place) -> Awaitable[Outcome]:
     """Ask the condition, bind the params, and try as often as the step allows."""
-    names = place.scope.names(place.bound.facts)
+    bound = place.bound
+    if bound.gate is None and bound.constant is not None:
+        return perform_with(place, bound.constant)
+    return perform_where_it_holds(place, bound)
+
+
+async def perform_where_it_holds(place: Place, bound: BoundStep) -> Outcome:
+    """Perform the step with filled params, unless its condition says no."""
+    names = place.scope.names(bound.facts)
     try:
         reason = gate(place, names)
         params = bind(place, names) if reason is None else None
@@ -59,19 +71,27 @@ async def perform(place: Place) -> Outcome:
             await tell_missed(place.run, place.path, names)
     if reason is not None:
         return Skipped(reason=reason)
-    if place.bound.constant is None:
-        verdict = await judged_soon(place.bound.kind, params)
+    if bound.constant is None and bound.kind.validator is not None:
+        verdict = await judged_soon(bound.kind, params)
         if verdict.problem is not None:
             return Failed(error=verdict.problem)
         params = verdict.params
-    settings = place.bound.settings
-    outcome: Outcome = Failed(error="no attempt was made")
-    for number in range(settings.attempts):
-        if number:
-            await asyncio.sleep(min(FIRST_PAUSE_S * 2 ** (number - 1), LONGEST_PAUSE_S))
-        outcome = await perform_once(place, params)
+    return await perform_with(place, params)
+
+
+def perform_with(place: Place, params: Any) -> Awaitable[Outcome]:
+    """Perform the step as often as its settings allow."""
+    return (perform_once if place.bound.plain else perform_often)(place, params)
+
+
+async def perform_often(place: Place, params: Any) -> Outcome:
+    """Perform the step again where it failed and may be tried again."""
+    outcome = await perform_once(place, params)
+    for number in range(1, place.bound.settings.attempts):
         if not (isinstance(outcome, Failed) and outcome.retryable):
             break
+        await asyncio.sleep(min(FIRST_PAUSE_S * 2 ** (number - 1), LONGEST_PAUSE_S))
+        outcome = await perform_once(place, params)
     return outcome
 
 
@@ -96,15 +116,18 @@ def bind(place: Place, names: Names) -> Any:
 
 async def perform_once(place: Place, params: Any) -> Outcome:
     """Turn whatever the step does into an outcome. The only place that catches."""
-    settings = place.bound.settings
+    bound = place.bound
     try:
-        async with asyncio.timeout(settings.timeout_s) if settings.timeout_s else nullcontext():
+        if bound.plain:
+            return as_journalled(await on_ground(place, params))
+        async with asyncio.timeout(bound.settings.timeout_s):
             outcome = await on_ground(place, params)
         if isinstance(outcome, Ok):
             outcome = kept_promise(place, outcome)
         return as_journalled(outcome)
     except TimeoutError as error:
-        limit = f"no result within {settings.timeout_s:g} s" if settings.timeout_s else None
+        limit_s = bound.settings.timeout_s
+        limit = f"no result within {limit_s:g} s" if limit_s else None
         return Failed(error=str(error) or limit or "no result in time", retryable=True)
     except ProviderError as error:
         return Failed(error=str(error), retryable=error.retryable)
@@ -114,32 +137,3 @@ async def perform_once(place: Place, params: Any) -> Outcome:
         return Failed(error=str(error))
     except Exception as error:
         return Failed(error=f"{type(error).__name__}: {error}", retryable=True)
-
-
-async def on_ground(place: Place, params: Any) -> Outcome:
-    """Run the step on the code that its scope speaks of, and keep the code that it leaves."""
-    kind, ground = place.bound.kind, place.run.ground
-    if kind.effects == "none" or ground is None:
-        return await kind.run(params, place)
-    before = place.scope.revision
-    await ground.stand_on(before)
-    if kind.effects == "reads":
-        return await kind.run(params, place)
-    ground.shake()
-    outcome = await kind.run(params, place)
-    if kind.effects == "runs" or not isinstance(outcome, Ok):
-        return outcome
-    settled = await ground.settle(outcome.revision or before)
-    return outcome.model_copy(update={"revision": settled})
-
-
-def kept_promise(place: Place, outcome: Ok) -> Outcome:
-    """Hold the output against the step's schema, and write it where the step says."""
-    settings = place.bound.settings
-    schema = settings.output_schema
-    if schema is not None and (errors := misfits(outcome.output, schema)):
-        message = f"the output does not fit output_schema: {errors[0]}"
-        return Failed(error=message, output=outcome.output)
-    if settings.output_to_file is not None:
-        write_output(place, settings.output_to_file, outcome.output)
-    return outcome

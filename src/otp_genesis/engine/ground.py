@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any
+
 from otp_genesis.contracts.codebase import Codebase, Revision
+from otp_genesis.model.outcome import Ok, Outcome
+
+if TYPE_CHECKING:
+    from otp_genesis.engine.run import Place
 
 
 class Ground:
@@ -32,3 +39,25 @@ class Ground:
         head = before.head if before and before.head else kept.head
         self._now = Revision(tree=kept.tree, head=head)
         return self._now
+
+
+def on_ground(place: Place, params: Any) -> Awaitable[Outcome]:
+    """Run the step on the code that its scope speaks of, and keep the code that it leaves."""
+    kind, ground = place.bound.kind, place.run.ground
+    if kind.effects == "none" or ground is None:
+        return kind.run(params, place)
+    return _on_the_code(place, ground, params)
+
+
+async def _on_the_code(place: Place, ground: Ground, params: Any) -> Outcome:
+    kind = place.bound.kind
+    before = place.scope.revision
+    await ground.stand_on(before)
+    if kind.effects == "reads":
+        return await kind.run(params, place)
+    ground.shake()
+    outcome = await kind.run(params, place)
+    if kind.effects == "runs" or not isinstance(outcome, Ok):
+        return outcome
+    settled = await ground.settle(outcome.revision or before)
+    return outcome.model_copy(update={"revision": settled})

@@ -10,7 +10,8 @@ from pydantic_core import from_json, to_json
 
 from otp_genesis.errors import EnvironmentLacks, UsageError
 from otp_genesis.expr.language import language
-from otp_genesis.model.outcome import Failed, Ok, Outcome
+from otp_genesis.model.json_schema import misfits
+from otp_genesis.model.outcome import Failed, Ok, Outcome, succeeded
 
 if TYPE_CHECKING:
     from otp_genesis.engine.run import Place
@@ -23,16 +24,27 @@ def as_data(value: Any) -> Any:
 
 def as_journalled(outcome: Outcome) -> Outcome:
     """Return the outcome as the journal gives it back: a resumed run must see nothing else."""
-    if not isinstance(outcome, Ok | Failed):
-        return outcome
     try:
-        output = as_data(outcome.output)
-        if not (isinstance(outcome, Ok) and outcome.variables):
-            return outcome.model_copy(update={"output": output})
-        update = {"output": output, "variables": as_data(outcome.variables)}
-        return outcome.model_copy(update=update)
+        if isinstance(outcome, Ok):
+            output, variables = as_data((outcome.output, outcome.variables))
+            return succeeded(output, variables, outcome.revision)
+        if isinstance(outcome, Failed):
+            return outcome.model_copy(update={"output": as_data(outcome.output)})
+        return outcome
     except ValueError as error:
         return Failed(error=f"the step gave what is no JSON data: {error}")
+
+
+def kept_promise(place: Place, outcome: Ok) -> Outcome:
+    """Hold the output against the step's schema, and write it where the step says."""
+    settings = place.bound.settings
+    schema = settings.output_schema
+    if schema is not None and (errors := misfits(outcome.output, schema)):
+        message = f"the output does not fit output_schema: {errors[0]}"
+        return Failed(error=message, output=outcome.output)
+    if settings.output_to_file is not None:
+        write_output(place, settings.output_to_file, outcome.output)
+    return outcome
 
 
 def write_output(place: Place, template: str, output: Any) -> None:

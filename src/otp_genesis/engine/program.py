@@ -30,6 +30,18 @@ class BoundStep:
     """What `step` means in this step's expressions."""
     strict: bool = True
     """Whether its document is."""
+    # The attributes of a pydantic model take four times as long to read, and these are read often.
+    name: str = field(init=False)
+    type: str = field(init=False)
+    plain: bool = field(init=False)
+    """Whether it is done once, in its own time, with no word said of its output."""
+
+    def __post_init__(self) -> None:
+        settings = self.settings
+        limits = (settings.timeout_s, settings.output_schema, settings.output_to_file)
+        object.__setattr__(self, "name", self.step.name)
+        object.__setattr__(self, "type", self.step.type)
+        object.__setattr__(self, "plain", settings.attempts == 1 and limits == (None,) * 3)
 
     @property
     def blocks(self) -> Iterator[Program]:

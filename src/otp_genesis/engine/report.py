@@ -72,7 +72,7 @@ def report(
 
 def _so_far(request: RunRequest, program: Program, rows: Mapping[str, Entry]) -> dict[str, Any]:
     """Return the results of the steps that are done."""
-    names = (bound.step.name for bound in program.steps)
+    names = (bound.name for bound in program.steps)
     found = {name: rows.get(f"{request.name}/{name}") for name in names}
     return {
         name: row.outcome.output

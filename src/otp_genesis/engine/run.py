@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -49,9 +49,18 @@ class Run:
     observers: tuple[Observer, ...] = ()
     clock: Clock = time.time
 
-    async def emit(self, event: Event) -> None:
+    def emit(self, event: Event) -> Awaitable[None]:
         """Keep an event and tell those who listen."""
-        await self.store.append(self.run_id, event)
+        kept = self.store.append(self.run_id, event)
+        return self._told(kept, event) if self.listeners or self.observers else kept
+
+    def record(self, path: str, entry: Entry, event: Event) -> Awaitable[None]:
+        """Keep a step's outcome with the event that tells of it, and tell those who listen."""
+        kept = self.store.record(self.run_id, path, entry, event)
+        return self._told(kept, event) if self.listeners or self.observers else kept
+
+    async def _told(self, kept: Awaitable[None], event: Event) -> None:
+        await kept
         self.tell(event)
 
     def tell(self, event: Event) -> None:
@@ -144,8 +153,9 @@ async def run_program(run: Run, program: Program, scope: Scope, path: str) -> Ou
     """
     results: dict[str, Any] = {}
     changed: dict[str, Any] = {}
+    scope = scope.opened()
     for bound in program.steps:
-        place = Place(run, f"{path}/{bound.step.name}", scope, bound)
+        place = Place(run, f"{path}/{bound.name}", scope, bound)
         outcome = await attempt(place)
         match outcome:
             case Ok(output=output, variables=variables, revision=revision):
@@ -160,8 +170,8 @@ async def run_program(run: Run, program: Program, scope: Scope, path: str) -> Ou
                 if outcome.path is None:
                     return outcome.model_copy(update={"path": place.path})
                 return outcome
-        results[bound.step.name] = output
-        scope = scope.with_step(bound.step.name, output, variables, revision)
+        results[bound.name] = output
+        scope = scope.grow(bound.name, output, variables, revision)
     if program.own_scope:
         return await ended(run, program, scope, path, results)
     return Ok(output=results, variables=changed, revision=scope.revision)

@@ -1,4 +1,8 @@
-"""What a step may read. A new scope is made for each step; none is changed."""
+"""What a step may read.
+
+The results and variables of a block grow while its steps run one after the other; a block inside
+opens its own. So a step costs the same however many there were before it.
+"""
 
 from __future__ import annotations
 
@@ -32,23 +36,20 @@ class Scope:
     functions: Mapping[str, Any] = field(default_factory=dict)
     """What expressions may call."""
 
-    def with_step(
-        self,
-        name: str,
-        output: Any,
-        variables: Mapping[str, Any] | None = None,
-        revision: Revision | None = None,
+    def opened(self) -> Scope:
+        """Return the scope for a block whose results and variables nothing around it sees."""
+        return replace(self, steps=dict(self.steps), state=dict(self.state))
+
+    def grow(
+        self, name: str, output: Any, variables: Mapping[str, Any], revision: Revision | None
     ) -> Scope:
-        """Return the scope as the step after `name` sees it."""
-        return Scope(
-            self.inputs,
-            {**self.steps, name: output},
-            {**self.state, **variables} if variables else self.state,
-            self.local,
-            self.facts,
-            revision or self.revision,
-            self.functions,
-        )
+        """Return the scope as the step after `name` sees it; it must have been opened."""
+        self.steps[name] = output  # type: ignore[index]
+        if variables:
+            self.state.update(variables)  # type: ignore[attr-defined]
+        if revision is None or revision is self.revision:
+            return self
+        return replace(self, revision=revision)
 
     def inside(self, local: Mapping[str, Any]) -> Scope:
         """Return the scope for a block, which sees `local` too."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from otp_genesis.model.change import Revision
-from otp_genesis.model.frozen import Frozen
+from otp_genesis.model.frozen import Frozen, trusted
 
 
 class Usage(Frozen):
@@ -67,6 +67,14 @@ class Suspended(Frozen):
     choices: tuple[str, ...] = ()
     path: str | None = None
     """The step that asks, where a block waits because of it."""
+
+
+_made = trusted(Ok)
+
+
+def succeeded(output: Any, variables: dict[str, Any], revision: Revision | None = None) -> Ok:
+    """Return `Ok` of values that are known to be right; see `trusted`."""
+    return _made({"kind": "ok", "output": output, "variables": variables, "revision": revision})
 
 
 Outcome = Annotated[Ok | Failed | Skipped | Suspended, Field(discriminator="kind")]
