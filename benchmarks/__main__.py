@@ -9,10 +9,11 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import engine, older, refactor, registry, selection, startup
+from benchmarks import data, engine, older, refactor, registry, selection, startup
 from benchmarks.table import Figure, printed
 
 ALL = {
+    "data": data.figures,
     "engine": engine.figures,
     "older": older.figures,
     "registry": registry.figures,

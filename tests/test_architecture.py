@@ -21,7 +21,7 @@ ROOT = Path(otp_genesis.__path__[0])
 FLOORS = (
     {"errors", "deferred"},
     {"model"},
-    {"expr"},
+    {"expr", "languages"},
     {"contracts"},
     {"steps", "providers", "codebase", "durable", "engine", "compatibility", "telemetry"},
     {

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "docs" / name for name in ("plugins.md", "from-pipeline-ex.md", "migrating.md")]
+NAMES = ("plugins.md", "from-pipeline-ex.md", "migrating.md", "codebase-query.md", "data.md")
+PAGES = [ROOT / "docs" / name for name in NAMES]
 FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 

@@ -87,7 +87,7 @@ def test_what_is_answered(runner: asyncio.Runner, line: dict[str, Any], value: A
         (b'{"kind": "transform", "data": 1}', "usage", "'operations' is missing"),
         (b'{"kind": "transform", "data": 1, "operations": [{"operation": "x"}]}', "invalid",
          "filter"),
-        (b'{"kind": "transform", "data": 1, "operations": [{"operation": "filter"}]}', "usage",
+        (b'{"kind": "transform", "data": 1, "operations": [{"operation": "filter"}]}', "invalid",
          "needs a 'condition'"),
         (b'{"kind": "prompt", "parts": [{"type": "weird"}]}', "invalid", "'weird'"),
         (b'{"kind": "prompt", "parts": [{"type": "file", "path": "x"}]}', "environment-lacks",

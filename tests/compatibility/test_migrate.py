@@ -562,12 +562,11 @@ def test_variable_and_value_in_braces(migrated: Migrate) -> None:
     ],
 )  # fmt: skip
 def test_variable_and_value_that_are_left(migrated: Migrate, keys: str) -> None:
-    """What cannot be moved without losing something is told; the document does not pass."""
+    """What cannot be moved without losing something is told."""
     done = migrated(f"steps: [{{name: t, type: set_variable, {keys[1:-1]}}}]", open=True)
 
-    assert done.before == done.after
-    assert () != done.errors
-    assert ["undecided"] == [one.code for one in done.undecided]
+    assert done.after.endswith(done.before)
+    assert "undecided" in [one.code for one in done.undecided]
 
 
 def test_parts_of_prompts(migrated: Migrate) -> None:

@@ -23,7 +23,7 @@ def said(bench: Bench, path: Path, *, named: bool = True) -> FileReport:
     [
         ("{strict: true, steps: [{name: a, type: say}]}", "as_is", True),
         ("{steps: [{name: a, type: say}]}", "changes", True),
-        ("{steps: [{name: a, type: set_variable, variable: x, value: 1}]}", "changes", False),
+        ("{steps: [{name: a, type: set_variable, variable: x, value: 1}]}", "changes", True),
         ("{steps: [{name: a, type: say, value: '{{ inputs.x + 1 }}'}]}", "undecided", True),
         ("{steps: [{name: a, type: nobody}]}", "fails", False),
         ("{workflow: 3}", "fails", False), ("{workflow: {}}", "fails", False),

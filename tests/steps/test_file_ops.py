@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +107,7 @@ def test_lines_are_processed(bench: Bench, ws: Path, processor: str, text: str) 
     ("kind", "before", "after"),
     [
         ("csv_to_json", 'a, b\n1,"x, y"\n', '[{"a": "1", "b": "x, y"}]'),
-        ("json_to_csv", '[{"a": 1, "b": "x, y"}, {"a": null, "c": 2}]', 'a,b\n1,"x, y"\n,\n'),
+        ("json_to_csv", '[{"a": 1, "b": "x, y"}, {"a": null, "c": 2}]', 'a,b,c\n1,"x, y",\n,,2\n'),
         ("yaml_to_json", "a: [1, ä]\n", '{"a": [1, "ä"]}'),
         ("json_to_yaml", '{"b": 1, "a": ["ä"]}', "b: 1\na:\n- ä\n"),
     ],
@@ -176,8 +175,21 @@ def test_what_is_not_as_it_should_be(bench: Bench, ws: Path) -> None:
     ("keys", "said"),
     [
         ("operation: copy", "'copy' needs 'source' and 'destination'"),
-        ("operation: compress", "'copy', 'move'"),
-        ("operation: convert, source: a, destination: b, format: xml_to_json", "'csv_to_json'"),
+        ("operation: compress", "there is no operation 'compress'; known: append, convert, copy"),
+        ("operation: mkdir", "'mkdir'; folders are made as files are written into them"),
+        ("operation: convert, source: a, destination: b, format: xml_to_jsn", "'xml_to_json'?"),
+        ("operation: convert, source: a, destination: b, format: json", "needs both forms"),
+        ("operation: read, path: a, format: csv_to_json", "needs one form: csv, json, xml, yaml"),
+        ("operation: list, path: a, content: x", "the operation 'list' has no such key; it takes"),
+        ("operation: delete, path: a, options: {limit: 1}", "'delete' has no option 'limit'"),
+        ("operation: copy, files: [{path: a}]", "entry 1 has the key 'path'; for 'copy' it takes"),
+        ("operation: copy, files: [{source: a}]", "entry 1 needs 'source' and 'destination'"),
+        ("operation: copy, source: [{patern: a}], destination: b", "did you mean 'pattern'?"),
+        ("operation: delete, files: [{older_than: soon}]", "'soon' is no age; write '7 days'"),
+        ("operation: wait, duration_seconds: -1", "greater than or equal to 0"),
+        ("operation: wait", "'wait' needs 'duration_seconds'"),
+        ("operation: write, path: a", "'write' needs 'content'"),
+        ("operation: list, path: ., pattern: '(?=a)'", "looking around"),
         ("operation: list, path: ., pattern: '('", "is no regular expression"),
         ("operation: validate, files: [{path: a, min_sise: 1}]", "did you mean 'min_size'?"),
     ],
@@ -205,15 +217,3 @@ def test_a_checkpoint(bench: Bench, ws: Path) -> None:
     )  # fmt: skip
     assert ("half", 40) == (result["d"]["checkpoint_name"], len(result["d"]["workspace"]))
     assert ["no-effect"] == [event.code for event in bench.events if isinstance(event, Warned)]
-
-
-def test_a_codebase_query_is_checked_and_cannot_run(bench: Bench) -> None:
-    """Its keys are known, also as a list of mappings; running it is a failure that says so."""
-    query = "- {name: q, type: codebase_query, queries: {x: {find_files: ASKED}}}"
-    asked = query.replace("ASKED", "[{type: test}, {extension: .exs}]")
-
-    assert [] == bench.complaints(asked)
-    assert "checks 'codebase_query' and cannot run it" in bench.failure(asked)
-    (found,) = bench.complaints(query.replace("ASKED", "{size_mim: 1}"))
-    assert "did you mean 'size_min'?" in found
-    assert [] != bench.complaints(json.dumps([{"name": "q", "type": "codebase_query"}]))

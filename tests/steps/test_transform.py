@@ -79,6 +79,12 @@ def test_steps_as_observed(bench: Bench, case: dict[str, Any]) -> None:
         ("previous_response:a.rows", [{"k": 1}]),
         ("context:inputs.x", "in"),
         ("context:global_vars.n", [1, 2]),
+        ("previous_response:a.rows[0].k", 1),
+        ("previous_response:a:$.rows[?@.k == 1].k", [1]),
+        ("a.rows[*].k", [1]),
+        ("steps.a.rows", [{"k": 1}]),
+        ("state.n", [1, 2]),
+        ("inputs.x", "in"),
         ("{{ steps.a.rows }}", [{"k": 1}]),
         ("{{ state.n }}", [1, 2]),
     ],
@@ -102,9 +108,12 @@ def test_where_data_comes_from(bench: Bench, source: str, value: Any) -> None:
     [
         ("input_source: ghots", "no variable and no step is called 'ghots'; did you mean 'ghost'?"),
         ("input_source: 'context:input.x'", "there is no 'input' in the context; did you mean"),
-        ("input_source: ghost, operations: [{operation: filter}]", "'filter' needs a 'condition'"),
-        ("input_source: ghost, operations: [{operation: group_by}]", "'group_by' needs a 'field'"),
-        ("input_source: ghost, operations: [{operation: join}]", "'join' needs a 'join_key'"),
+        (
+            "input_source: nope.csv",
+            "no variable and no step is called 'nope.csv'; a file's content",
+        ),
+        ("input_source: ghost.x", "there is no 'x': a single value has no field 'x'"),
+        ("input_source: state.n", "there is no 'n': there is no field 'n'"),
     ],
 )
 def test_what_cannot_be_done(bench: Bench, step: str, said: str) -> None:
@@ -119,14 +128,12 @@ def test_what_cannot_be_done(bench: Bench, step: str, said: str) -> None:
     [
         ("input_source: 'previous_response:ghots:x'", "'ghots' before this one; did you mean"),
         ("operations: []", "key 'input_source' is missing"),
-        ("input_source: ghost, operations: [{operation: fliter}]", "'filter', 'map'"),
+        ("input_source: steps.ghots.x", "'ghots' before this one; did you mean 'ghost'?"),
+        ("input_source: ghost, operations: [{operation: fliter}]", "; did you mean 'filter'?"),
+        ("input_source: ghost, operations: [{operation: validate}]", "own key 'output_schema'"),
         (
             "input_source: ghost, operations: [{operation: sort, ordre: asc}]",
             "'ordre'; did you mean 'order'?",
-        ),
-        (
-            "input_source: ghost, operations: [{operation: map, expression: '{x: 1}'}]",
-            "'uppercase' or 'lowercase'",
         ),
     ],
 )
@@ -137,6 +144,58 @@ def test_what_the_check_finds(bench: Bench, step: str, said: str) -> None:
     )
 
     assert said in found
+
+
+@pytest.mark.parametrize(
+    ("one", "said"),
+    [
+        ("{operation: filter}", "the operation 'filter' needs a 'condition'"),
+        ("{operation: filter, condition: 'a and'}", "the expression ends too early"),
+        ("{operation: map, field: a}", "needs a 'mapping' or 'expression'"),
+        ("{operation: map, expression: '{a: }'}", "unexpected '}'"),
+        ("{operation: group_by}", "needs a 'field' or 'key'"),
+        ("{operation: group_by, key: a, aggregate: {n: smu(x)}}", "'smu'; did you mean 'sum'?"),
+        ("{operation: group_by, key: a, aggregate: {n: 'sum(x'}}", "is no function of a field"),
+        ("{operation: join}", "needs a 'join_key'"),
+        ("{operation: join, join_key: a, join_type: cross}", "'left', 'right', 'inner' or 'outer'"),
+        ("{operation: sort, by: []}", "no field is named"),
+        ("{operation: sort, by: [{feild: a, field: b}]}", "'feild'; did you mean 'field'?"),
+        ("{operation: sort, by: 'a,'}", "a field has no name"),
+        ("{operation: sort, by: a, depth: 2}", "the operation 'sort' has no such key; it takes"),
+        ("{operation: aggregate, function: mode}", "'sum', 'average'"),
+        ("{operation: flatten, depth: 0}", "greater than or equal to 1"),
+        ("{operation: extract}", "needs a 'expression' or 'path'"),
+        ("{operation: extract, path: '$.a[?'}", "is no JSONPath: unexpected end of expression"),
+        ("{operation: query, path: '$.a[0'}", "(at its end)"),
+        ("{operation: extract, path: '$.a[?@.b =~ 1]'}", "(at character 10, '=~ 1]')"),
+        ("{operation: transform, expression: '$.a.{b: }'}", "unexpected '}'"),
+        ("{operation: unique, by: a, as: [1]}", "'as' should be a valid string"),
+    ],
+)
+def test_what_the_check_finds_in_operations(bench: Bench, one: str, said: str) -> None:
+    """Keys that are missing or of another operation, paths and conditions that cannot be read."""
+    (found,) = bench.complaints(
+        "- {name: d, type: say}\n- name: t\n  type: data_transform\n  input_source: d\n"
+        f"  operations: [{one}]"
+    )
+
+    assert said in found
+
+
+def test_where_the_check_points(bench: Bench) -> None:
+    """Line and column are those of the key that is wrong."""
+    text = """
+        - {name: d, type: say}
+        - name: t
+          type: data_transform
+          input_source: d
+          operations:
+            - operation: extract
+              path: "$.a["
+    """
+    (found,) = bench.complaints(text)
+
+    assert found.split(": ")[0].endswith(":11:17")
 
 
 JSON = st.recursive(

@@ -142,7 +142,8 @@ def _template(line: Line, run: Await) -> Any:
 
 
 def _transform(line: Line, run: Await) -> Any:
-    from otp_genesis.steps.transform import Operation, operated
+    from otp_genesis.steps.transform import operated
+    from otp_genesis.steps.transform_operation import Operation
 
     if "data" not in line:
         raise UsageError("the key 'data' is missing")

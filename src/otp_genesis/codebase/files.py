@@ -68,6 +68,7 @@ class ProjectFiles:
             size=0 if folder else facts.st_size,
             readable=os.access(target, os.R_OK),
             writable=os.access(target, os.W_OK),
+            modified_s=facts.st_mtime,
         )
 
     def copy(self, source: str, destination: str) -> None:

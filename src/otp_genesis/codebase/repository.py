@@ -57,7 +57,7 @@ class Repository:
             return "it is not checked out"
         if await checkout.ask("cat-file", "-e", f"{commit}^{{commit}}") is None:
             return f"its commit {commit[:12]} is missing"
-        git = (await _without_filters(checkout)).with_variables(GIT_INDEX_FILE=str(index))
+        git = (await without_filters(checkout)).with_variables(GIT_INDEX_FILE=str(index))
         await git.run("read-tree", commit)
         await git.run("checkout-index", "--all", "--force", f"--prefix={tree / path}/")
         index.unlink()
@@ -98,7 +98,7 @@ async def find_repository(
     if top is None:
         return _plain("it is in no git repository", base)
     subfolder = (await git.line("rev-parse", "--show-prefix")).removesuffix("/")
-    git = await _without_filters(git.at(Path(top)))
+    git = await without_filters(git.at(Path(top)))
     start = await git.ask("rev-parse", "--verify", "--quiet", f"{base or 'HEAD'}^{{commit}}")
     if start is None:
         if base is not None:
@@ -118,7 +118,7 @@ def _plain(why: str, base: str | None) -> NoRepository:
     return NoRepository(why)
 
 
-async def _without_filters(git: Git) -> Git:
+async def without_filters(git: Git) -> Git:
     """Return a git that stores and checks out the bytes as they are, whatever filters there are."""
     listed = (
         await replace(git, as_user=True).ask("config", "--name-only", "--get-regexp", r"^filter\.")

@@ -14,6 +14,7 @@ from pathlib import Path
 from otp_genesis.codebase import patterns
 from otp_genesis.codebase.branch import WorkBranch
 from otp_genesis.codebase.files import ProjectFiles
+from otp_genesis.codebase.looking import looked
 from otp_genesis.codebase.trees import Trees
 from otp_genesis.contracts.codebase import ExecResult, Limits, Match, PathFacts, Revision, Sandbox
 from otp_genesis.errors import CodebaseError, OutsideJail, UsageError
@@ -107,6 +108,10 @@ class GitCodebase:
         """Run a command in the project root, sandboxed; `env` is added to what commands see."""
         seen = {**self.env, **(env or {})}
         return await self.sandbox.run(argv, cwd=self.root, env=seen, limits=limits or self.limits)
+
+    async def ask_git(self, *arguments: str) -> str | None:
+        """Return what a git command that only looks prints; nothing outside of a repository."""
+        return await looked(self.files.jail.root, self.env, arguments)
 
     async def snapshot(self) -> Revision:
         """Keep the files as they are now and return their state."""

@@ -57,6 +57,8 @@ class PathFacts(Frozen):
     """Bytes of a file; 0 for a folder."""
     readable: bool = True
     writable: bool = True
+    modified_s: float = 0.0
+    """When the contents were last changed, in seconds since 1970."""
 
 
 class Sandbox(Protocol):
@@ -140,6 +142,15 @@ class Codebase(Protocol):
         env: Mapping[str, str] | None = None,
     ) -> ExecResult:
         """Run a command in the project root, sandboxed."""
+        ...
+
+    async def ask_git(self, *arguments: str) -> str | None:
+        """Return what a git command that only looks prints about the project's own repository.
+
+        `arguments` begin with `log`, `status`, `diff`, `ls-files` or `rev-parse`; anything else is
+        a `UsageError`. Nothing is returned where the project is in no repository; `GitFailed` is
+        raised where git refuses.
+        """
         ...
 
     async def snapshot(self) -> Revision:

@@ -1,96 +1,59 @@
-"""The older step type that asks questions about a project: its keys; it cannot run yet."""
+"""The older step type that asks questions about a project."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field, model_validator
 
 from otp_genesis.contracts.step import Context, Params
 from otp_genesis.contracts.step_type import step
-from otp_genesis.model.outcome import Failed, Outcome
+from otp_genesis.errors import CodebaseError, EnvironmentLacks, GenesisError
+from otp_genesis.model.outcome import Ok, Outcome
+from otp_genesis.steps import codebase_query_about as about
+from otp_genesis.steps import codebase_query_code as code
+from otp_genesis.steps import codebase_query_files as files
+from otp_genesis.steps import codebase_query_git as git
+from otp_genesis.steps import codebase_query_links as links
+from otp_genesis.steps.codebase_query_params import Query
+from otp_genesis.steps.codebase_query_project import Project
+from otp_genesis.steps.ineffective import tell_ineffective, warn
+from otp_genesis.steps.workspace_paths import relative
 
-
-class FindFiles(Params):
-    """Which files are asked for."""
-
-    type: Literal["main", "test", "config", "source"] | None = None
-    pattern: str | None = None
-    """A glob pattern."""
-    language: str | None = None
-    extension: str | None = None
-    contains: str | None = None
-    """A part of the path."""
-    exclude_tests: bool = False
-    related_to: str | None = None
-    modified_since: str | None = Field(default=None, pattern=r"^\d{4}-\d{2}-\d{2}")
-    """A date."""
-    size_min: int | None = Field(default=None, ge=0)
-    size_max: int | None = Field(default=None, ge=0)
-
-
-class FindFunctions(Params):
-    """Which functions are asked for."""
-
-    name: str | None = None
-    pattern: str | None = None
-    """A regular expression."""
-    type: str | None = None
-    in_file: str | None = None
-    in_files: tuple[str, ...] | None = None
-    language: str | None = None
-
-
-class FindDependencies(Params):
-    """Whose dependencies are asked for."""
-
-    for_file: str | None = None
-    include_transitive: bool = False
-
-
-class FindRelated(Params):
-    """To which file others are asked for."""
-
-    file: str
-    types: tuple[Literal["test", "source", "similar", "directory"], ...] | None = None
-    max_results: int = Field(default=20, ge=1)
-
-
-class AnalyzeImpact(Params):
-    """Which file's change is asked about."""
-
-    file: str
-    include_tests: bool = True
-    max_depth: int = Field(default=3, ge=1)
-
-
-def _joined(value: Any) -> Any:
-    """Make one mapping of a list of mappings with a key each; the first of a key counts."""
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        return value
-    both: dict[str, Any] = {}
-    for item in value:
-        both = {**item, **both}
-    return both
-
-
-class Query(Params):
-    """One question. What is asked for stands as a mapping, or as a list of mappings."""
-
-    find_files: Annotated[FindFiles | None, BeforeValidator(_joined)] = None
-    find_functions: Annotated[FindFunctions | None, BeforeValidator(_joined)] = None
-    find_dependencies: Annotated[FindDependencies | None, BeforeValidator(_joined)] = None
-    find_related: Annotated[FindRelated | None, BeforeValidator(_joined)] = None
-    analyze_impact: Annotated[AnalyzeImpact | None, BeforeValidator(_joined)] = None
+Answer = Callable[[Any, Project], Awaitable[dict[str, Any]]]
+_CONTEXT = "codebase_context"
+_ANSWERS: dict[str, Answer] = {
+    answer.__name__: answer
+    for answer in (
+        files.find_files, files.find_entry_points, files.find_code, files.find_related,
+        code.find_functions, code.find_classes, code.find_modules, code.find_interfaces,
+        code.find_exports, code.find_references,
+        links.find_imports, links.find_dependencies, links.find_dependents,
+        links.find_circular_dependencies, links.analyze_impact,
+        about.get_project_type, about.get_language, about.get_framework, about.get_structure,
+        about.get_dependencies,
+        git.get_git_status, git.get_git_info, git.get_recent_commits, git.get_changed_files,
+        git.get_contributors, git.get_change_frequency,
+    )
+}  # fmt: skip
 
 
 class CodebaseQuery(Params):
     """Parameters of `codebase_query`."""
 
     queries: dict[str, Query] = Field(min_length=1)
-    """The questions, each under a name of its own."""
+    """The questions, each under a name of its own; see the page on `codebase_query`."""
     workspace_dir: str | None = None
     """The folder that is asked about; the workspace without it."""
+    codebase_context: bool = False
+    """Whether the result also holds the project in short, under this name."""
+
+    @model_validator(mode="after")
+    def _has_room(self) -> CodebaseQuery:
+        if self.codebase_context and _CONTEXT in self.queries:
+            raise ValueError(f"no query can be called {_CONTEXT!r} beside {_CONTEXT!r}")
+        return self
 
 
 @step(
@@ -103,14 +66,49 @@ class CodebaseQuery(Params):
     ),
 )
 async def codebase_query(params: CodebaseQuery, ctx: Context) -> Outcome:
-    """Ask about a project's files, functions and dependencies.
+    """Ask about a project's files, functions, dependencies and history.
 
-    This version checks the step and cannot run it: it fails.
+    The result holds an answer under the name of each query; one that fails is `{error: …}`, and
+    the others go on.
     """
-    return Failed(
-        error="this version checks 'codebase_query' and cannot run it;"
-        " use 'search' for text and 'command' for anything else"
-    )
+    await tell_ineffective(params, ctx)
+    project = Project(ctx, await _top(params, ctx), _names(params))
+    output: dict[str, Any] = {}
+    for name, query in params.queries.items():
+        output[name] = await _answered(name, query, project)
+    if params.codebase_context:
+        output[_CONTEXT] = await about.codebase_context(project)
+    return Ok(output=output)
+
+
+async def _top(params: CodebaseQuery, ctx: Context) -> str:
+    """Return the folder that is asked about; raise `CodebaseError` where there is none."""
+    if params.workspace_dir is None:
+        return "."
+    path = relative(params.workspace_dir, ctx)
+    facts = None if path == "." else await ctx.codebase.describe(path)
+    if path != "." and (facts is None or not facts.folder):
+        raise CodebaseError(f"{path}: there is no such folder")
+    return path
+
+
+def _names(params: CodebaseQuery) -> list[str]:
+    """Return the names whose places are asked for: files are read once, for all questions."""
+    asked = (query.find_references for query in params.queries.values())
+    return [one.wanted for one in asked if one is not None]
+
+
+async def _answered(name: str, query: Query, project: Project) -> dict[str, Any]:
+    answers: dict[str, Any] = {}
+    for question, asked in query.asked().items():
+        try:
+            answers |= await _ANSWERS[question](asked, project)
+        except EnvironmentLacks:
+            raise
+        except GenesisError as error:
+            answers["error"] = str(error)
+            await warn(project.ctx, "query-failed", f"{name}: {question}: {error}")
+    return answers
 
 
 STEPS = (codebase_query,)

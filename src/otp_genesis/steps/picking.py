@@ -1,13 +1,20 @@
-"""A path into a result: `a.b`, `items[0].title`, `items[*].title`, as older documents write it."""
+"""A path into a result: `a.b`, `items[0].title`, `items[*].title`, or any other JSONPath."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from otp_genesis.deferred import deferred
 from otp_genesis.errors import UsageError, did_you_mean
 from otp_genesis.expr.environment import is_answer
+
+if TYPE_CHECKING:
+    from otp_genesis.steps import json_path
+else:
+    json_path = deferred("otp_genesis.steps.json_path")
 
 MAX_STEPS = 100
 EVERY = "*"
@@ -20,28 +27,58 @@ class NotThere(UsageError):
 
 
 def picked(value: Any, path: str) -> Any:
-    """Return what is at `path` in `value`.
+    """Return what is at `path` in `value`; where `path` may lead to many things, a list of them.
 
     Raises `NotThere`, which lists what there is instead, and `UsageError` for a path that is none.
     """
-    return _follow(value, _steps(path), path)
+    steps = _steps(path)
+    if steps is None:
+        return _found(value, path)
+    if EVERY in steps:
+        return _every(value, steps, path)
+    return _follow(value, steps, path)
 
 
-def _steps(path: str) -> list[str]:
-    """Return the keys and indexes of a path, the latter as text."""
+def _steps(path: str) -> list[str] | None:
+    """Return the keys and indexes of a path, the latter as text; nothing where it has others."""
     steps: list[str] = []
     for match in _STEP.finditer(path.strip().removeprefix("$")):
         bracket, key, wrong = match.groups()
         if wrong is not None or len(steps) >= MAX_STEPS:
-            raise UsageError(f"{path!r} is no path; write 'a.b', 'items[0].name' or 'items[*]'")
+            return None
         steps.append(key if bracket is None else bracket.strip("'\""))
     return steps
 
 
+def _found(value: Any, path: str) -> Any:
+    try:
+        compiled = json_path.compiled(path)
+    except UsageError as error:
+        known = "'a.b', 'items[0].name', 'items[*].name' or another JSONPath"
+        raise UsageError(f"{path!r} is no path; write {known}: {error}") from None
+    return compiled.value(value)
+
+
+def _every(value: Any, steps: Sequence[str], path: str) -> Any:
+    """Return all that a path with `*` leads to; what is before the first `*` must be there."""
+    first = steps.index(EVERY)
+    value = _follow(value, steps[:first], path)
+    if not isinstance(value, Mapping | list):
+        return _one(value, EVERY, path)
+    return json_path.compiled("$" + "".join(map(_selector, steps[first:]))).all(value)
+
+
+def _selector(step: str) -> str:
+    if step == EVERY:
+        return "[*]"
+    # Of a list it is an index, of a mapping a key.
+    return (
+        f"[{int(step)},{json.dumps(step)}]" if _NUMBER.fullmatch(step) else f"[{json.dumps(step)}]"
+    )
+
+
 def _follow(value: Any, steps: Sequence[str], path: str) -> Any:
-    for number, step in enumerate(steps):
-        if isinstance(value, list) and step == EVERY:
-            return [_follow(item, steps[number + 1 :], path) for item in value]
+    for step in steps:
         value = _one(value, step, path)
     return value
 

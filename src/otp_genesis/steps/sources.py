@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,28 +13,42 @@ from otp_genesis.steps.prompting import result_of
 
 PREVIOUS = "previous_response:"
 CONTEXT = "context:"
+STEPS = "steps"
+_ROOTS = ("inputs", "state", "variables", "global_vars")
+_FILE = re.compile(r"\.(jsonl?|ya?ml|csv|xml|txt)$")
 
 
 def data_of(source: Any, ctx: Context) -> Any:
-    """Return the data that `source` names, or `source` itself where a template gave data.
+    """Return the data that `source` names, or `source` itself where it is no text.
 
     Raises `UsageError`, which names the nearest, where there is no such data.
     """
     if not isinstance(source, str):
         return source
     if source.startswith(PREVIOUS):
-        step, _, path = source.removeprefix(PREVIOUS).partition(":")
-        if step not in ctx.scope.steps and not path:
-            step, _, path = step.partition(".")
-        value = result_of(step, ctx)
-        return picked(value, path) if path else value
+        return _of_step(source.removeprefix(PREVIOUS), ctx)
     if source.startswith(CONTEXT):
         return _in_context(source.removeprefix(CONTEXT), ctx)
     return _named(source, ctx)
 
 
+def _of_step(written: str, ctx: Context) -> Any:
+    """Return a result, or what is at a path in it, for `STEP`, `STEP:path` or `STEP.path`."""
+    step, _, path = written.partition(":")
+    if step not in ctx.scope.steps and not path:
+        step, path = _split(step)
+    value = result_of(step, ctx)
+    return picked(value, path) if path else value
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Return the first word of a path and the rest of it."""
+    end = min((at for at in (name.find("."), name.find("[")) if at > 0), default=len(name))
+    return name[:end], name[end:].removeprefix(".")
+
+
 def _in_context(path: str, ctx: Context) -> Any:
-    root, _, rest = path.partition(".")
+    root, rest = _split(path)
     scope = ctx.scope
     state = {"state": scope.state, "variables": scope.state}
     global_vars = scope.facts.get("global_vars", scope.state)
@@ -50,15 +65,22 @@ def _named(name: str, ctx: Context) -> Any:
     for place in places:
         if name in place:
             return place[name]
-    first, _, path = name.partition(".")
+    first, path = _split(name)
     for place in places:
         if path and first in place:
             return picked(place[first], path)
+    if first == STEPS and path:
+        return _of_step(path, ctx)
+    if first in _ROOTS:
+        return _in_context(name, ctx)
     known = {key for place in places for key in place}
-    raise UsageError(f"no variable and no step is called {name!r}{did_you_mean(name, known)}")
+    file = "; a file's content is what file_ops 'read' gives" if _FILE.search(name) else ""
+    near = did_you_mean(name, known)
+    raise UsageError(f"no variable and no step is called {name!r}{file or near}")
 
 
 def step_in_source(source: Any) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Yield the step that a source, as written, says it reads."""
-    if isinstance(source, str) and source.startswith(PREVIOUS):
-        yield (), source.removeprefix(PREVIOUS).partition(":")[0].partition(".")[0]
+    for prefix in (PREVIOUS, f"{STEPS}."):
+        if isinstance(source, str) and source.startswith(prefix):
+            yield (), _split(source.removeprefix(prefix).partition(":")[0])[0]
