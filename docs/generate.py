@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from older_keys_page import older_keys_page
 from rich.console import Console
 
 from otp_genesis.cli.otp_render import print_summary, rule_page
@@ -34,6 +35,7 @@ NOTE = "<!-- Written by docs/generate.py from the declarations; `make docs` rene
 def pages() -> dict[Path, str]:
     """Return every generated page by its path."""
     found = {DOCS / "steps.md": steps_page(), DOCS / "rules" / "README.md": rules_page()}
+    found[DOCS / "older-keys.md"] = older_keys_page(NOTE)
     for rule in all_rules():
         found[DOCS / "rules" / f"{rule.code}.md"] = f"{NOTE}\n\n{rule_page(rule)}\n"
     return found

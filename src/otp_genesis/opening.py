@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from otp_genesis.codebase.environment import scrubbed_environment
+from otp_genesis.codebase.files import ProjectFiles
 from otp_genesis.codebase.folder import FolderCodebase
+from otp_genesis.codebase.jail import Jail
 from otp_genesis.codebase.lock import ProjectLock
 from otp_genesis.codebase.record import read_record, run_folder
 from otp_genesis.codebase.worktree import OpenedProject, open_project
-from otp_genesis.contracts.codebase import Codebase, Revision
+from otp_genesis.contracts.codebase import STARTED_IN, Codebase, Revision
 from otp_genesis.engine.ground import Ground
 from otp_genesis.errors import EnvironmentLacks, GenesisError
 from otp_genesis.expr.language import language
@@ -65,7 +67,13 @@ async def opened_files(
             return
         folder = Path(request.workspace or settings.workspace)
         with ProjectLock(settings.home, folder, run_id=request.run_id):
-            yield await _workspace(request, settings)
+            opened = await _workspace(request, settings)
+            if request.folder is not None and not pipeline.strict:
+                opened.facts = {
+                    **opened.facts,
+                    STARTED_IN: ProjectFiles(Jail.at(Path(request.folder))),
+                }
+            yield opened
 
 
 @asynccontextmanager

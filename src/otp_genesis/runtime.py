@@ -323,8 +323,11 @@ class Runtime:
             mode=mode or self.settings.mode,
             provider=provider or self.settings.provider,
             strategy=strategy or pipeline.provider_strategy,
-            workspace=_folder(workspace, pipeline.workspace_dir, self.settings.workspace),
-            output=_folder(output, pipeline.output_dir, self.settings.output),
+            folder=str(Path.cwd()),
+            workspace=self.settings.folder(
+                workspace, pipeline.workspace_dir, self.settings.workspace
+            ),
+            output=self.settings.folder(output, pipeline.output_dir, self.settings.output),
             approve=approve,
             plugins=self.plugins.file_names(),
             started_at=float(int(time.time())),
@@ -380,11 +383,6 @@ class Runtime:
 def _document(source: Pipeline | Path, name: str | None) -> StepType[Any]:
     pipeline = source if isinstance(source, documents.Pipeline) else loading.load_pipeline(source)
     return document_steps.document_type(pipeline, name=name)
-
-
-def _folder(*named: str | None) -> str:
-    """Return the first folder that is named, absolute."""
-    return str(Path(next(filter(None, named), ".")).resolve())
 
 
 def run(

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from otp_genesis.deferred import deferred
 from otp_genesis.errors import UsageError, did_you_mean
+from otp_genesis.model.environment_names import filled
 from otp_genesis.model.frozen import Frozen
 
 if TYPE_CHECKING:
@@ -110,6 +111,11 @@ class Settings:
                 lists[name] = tuple(value)
         paths = tuple(Path(one) for one in lists.get("paths", ()))
         return PluginTables(source, paths, lists.get("enabled"), lists.get("disabled", ()), configs)
+
+    def folder(self, *named: str | None) -> str:
+        """Return the first folder that is named, absolute; `${NAME:-default}` is filled."""
+        texts = (filled(one, self.environ) for one in named)
+        return str(Path(next(filter(None, texts), ".")).resolve())
 
     @property
     def workspace(self) -> str:

@@ -11,34 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from otp_genesis.contracts.provider import Provider
-from otp_genesis.contracts.step import Context, Params
-from otp_genesis.contracts.step_type import StepType, step
+from otp_genesis.contracts.step_type import StepType
 from otp_genesis.durable.memory import MemoryStore
 from otp_genesis.model.load import parse_pipeline
-from otp_genesis.model.outcome import Failed, Ok, Outcome
 from otp_genesis.model.run import RunReport
 from otp_genesis.providers.scripted import Scripted, ScriptedProvider
 from otp_genesis.runtime import Runtime
 from otp_genesis.settings import Settings
+from otp_genesis.steps.legacy_echo import test_echo as ECHO
 
 __all__ = ("ECHO", "MemoryStore", "Scripted", "ScriptedProvider", "parse_pipeline", "run_text")
-
-
-class Echo(Params):
-    """Parameters of `test_echo`."""
-
-    value: Any = "default_echo"
-    """The result; `__FAIL__` fails."""
-    fail: bool = False
-    error_message: str = "Test step intentionally failed"
-
-
-@step("test_echo")
-async def ECHO(params: Echo, ctx: Context) -> Outcome:
-    """Give back a value, or fail: a step for tests. No runtime has it unless it is registered."""
-    if params.fail or params.value == "__FAIL__":
-        return Failed(error=params.error_message)
-    return Ok(output=params.value)
 
 
 async def run_text(

@@ -112,6 +112,17 @@ def test_references_to_nothing(step: str, bench: Bench) -> None:
     assert ["a"] == list(bench.results(f"- {step}"))
 
 
+@pytest.mark.parametrize("written", ["variables: {x: 1}", "variable: x, value: 1"])
+def test_variables_that_steps_set(written: str, bench: Bench) -> None:
+    """What a step sets is known to those after it, whichever way it is written."""
+    steps = f"""
+        - {{name: a, type: set_variable, {written}}}
+        - {{name: b, type: set_variable, variables: {{y: "{{{{ x }}}}"}}}}
+        """
+
+    assert bench.check(steps).warnings == ()
+
+
 @pytest.mark.parametrize(
     ("step", "said"),
     [

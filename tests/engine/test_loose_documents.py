@@ -6,6 +6,7 @@ import pytest
 from conftest import Bench
 
 from otp_genesis.contracts.plugin import Plugin
+from otp_genesis.expr.scope import UNRESOLVED as MISSED
 
 
 def test_every_place_of_an_expression(bench: Bench) -> None:
@@ -134,3 +135,19 @@ def test_global_vars(bench: Bench) -> None:
 
     assert ([3, 1], [3, 1]) == (results["a"], results["b"]["b"])
     assert "{{global_vars.nope}}" == results["c"]
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_what_is_missed_in_variables_is_told(bench: Bench, nested: bool) -> None:
+    """A workflow's variables belong to no step: the document's own path is told."""
+    flow = (
+        "{name: q, variables: {b: '{{ inputs.c }}', d: {e: 'x{{ gone }}'}},"
+        " steps: [{name: a, type: say, value: '{{ d.e }}'}]}"
+    )
+    step = f"- {{name: p, type: pipeline, pipeline: {flow}}}"
+    results = bench.results(step if nested else f"workflow: {flow}")
+    told = [(e.path, e.message) for e in bench.events if e.kind == "warned" and e.code == MISSED]
+
+    assert {"a": "x"} == (results["p"] if nested else results)
+    path = "t/p/q" if nested else "q"
+    assert [(path, f"there is nothing at {name!r}") for name in ("inputs.c", "gone")] == told

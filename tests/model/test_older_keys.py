@@ -11,13 +11,19 @@ from otp_genesis.model.event import Warned
 from otp_genesis.model.load import WORKFLOW_KEYS, parse_pipeline
 from otp_genesis.model.older_keys import OLDER_KEYS
 
+VALUES = {
+    "workspace_dir": "ws",
+    "output_dir": "out",
+    "defaults": "{gemini_model: g}",
+    "gemini_functions": "{f: {description: does it, parameters: {type: object}}}",
+}
 STEPS = "steps: [{name: a, type: say, value: 1}]"
 
 
 @pytest.mark.parametrize("key", sorted(OLDER_KEYS))
 def test_each_key_is_taken(bench: Bench, key: str) -> None:
     """It never keeps a document from running; where it does nothing, that is a warning."""
-    value = {"workspace_dir": "ws", "output_dir": "out"}.get(key, "{a: 1}")
+    value = VALUES.get(key, "{a: 1}")
     program = bench.check(f"workflow: {{name: t, {key}: {value}, {STEPS}}}")
     state = OLDER_KEYS[key].state
     codes = [one.code for one in program.warnings]

@@ -11,7 +11,7 @@ import yaml
 from conftest import Bench
 
 from otp_genesis.steps import FAMILIES
-from otp_genesis.testing import ECHO, ScriptedProvider
+from otp_genesis.testing import ECHO
 
 LEGACY = (
     "claude", "claude_batch", "claude_extract", "claude_robust", "claude_session", "claude_smart",
@@ -19,7 +19,7 @@ LEGACY = (
 )  # fmt: skip
 OTHERS = (
     "for_loop", "while_loop", "data_transform", "file_ops", "pipeline", "codebase_query",
-    "switch", "checkpoint",
+    "switch", "checkpoint", "test_echo", "bash",
 )  # fmt: skip
 
 
@@ -54,7 +54,6 @@ def test_older_types_say_so(bench: Bench, name: str) -> None:
 def test_the_other_types_are_there(bench: Bench, name: str) -> None:
     """What else pipeline_ex had or promised resolves, too."""
     assert name == bench.runtime.steps.get(name).name
-    assert "test_echo" not in bench.runtime.steps
 
 
 def test_every_example_is_valid(bench: Bench) -> None:
@@ -83,9 +82,7 @@ def test_the_start_imports_none_of_them() -> None:
 
 def test_echo(bench: Bench) -> None:
     """The step for tests gives back anything, and fails when it is told to."""
-    bench.runtime.steps.register(ECHO)
-    bench.runtime.providers.register(ScriptedProvider(["x"]), replace=True)
-
+    assert ("test_echo", "built-in") == (ECHO.name, bench.runtime.steps.origin_of(ECHO.name))
     assert {"a": "default_echo", "b": {"n": [1]}} == bench.results(
         "- {name: a, type: test_echo}\n- {name: b, type: test_echo, value: {n: [1]}}"
     )

@@ -332,9 +332,8 @@ def test_keys_without_effect_are_named(bench: Bench) -> None:
     keys = [message.split(" has no effect")[0] for _, message in warnings(bench)]
 
     assert [
-        "'streaming'", "'claude_options.print'", "'claude_options.async_streaming'",
-        "'environment_aware'", "'options'", "'parallel_tasks[0].output_to_file'",
-        "'extraction_config.use_content_extractor'",
+        "'options'", "'streaming'", "'async_streaming'", "'print'", "'output_to_file'",
+        "'use_content_extractor'",
         "there is no post_processing 'extract_entities'; it does nothing",
         "there is no post_processing 'nonsense'; it does nothing",
     ] == keys  # fmt: skip
@@ -677,7 +676,7 @@ def test_a_task_whose_prompt_cannot_be_made(bench: Bench) -> None:
         """
     )["a"]["individual_results"]
 
-    assert "nope.md: there is no such file" == result["one"]["error"]
+    assert "nope.md: there is no such file in the workspace" in result["one"]["error"]
     assert "fine" == result["two"]["text"]
 
 
@@ -828,19 +827,25 @@ def test_gemini(bench: Bench) -> None:
     seen = function(bench, answer)
     result = bench.results(
         """
-        - name: a
-          type: gemini
-          model: flash
-          functions: [score]
-          token_budget: {max_output_tokens: "512", temperature: 0.2, top_k: 4}
-          system_instruction: Be exact.
-          prompt: [{type: static, content: hi}]
+        workflow:
+          name: t
+          gemini_functions:
+            score: {description: How good it is., parameters: {type: object}}
+            other: {description: Something else., parameters: {type: object}}
+          steps:
+            - name: a
+              type: gemini
+              model: flash
+              functions: [score]
+              token_budget: {max_output_tokens: "512", temperature: 0.2, top_k: 4}
+              system_instruction: Be exact.
+              prompt: [{type: static, content: hi}]
         """
     )["a"]
 
     assert {
-        "text": "see", "success": True, "cost": 0.0, "model": "flash", "points": 7,
-        "tokens": {"input": 2, "output": 3},
+        "text": "see", "content": "see", "success": True, "cost": 0.0, "model": "flash",
+        "points": 7, "tokens": {"input": 2, "output": 3},
         "function_calls": [{"name": "score", "arguments": {"points": 7}}],
     } == result  # fmt: skip
     assert (frozenset(("text", "tools")), "flash", "Be exact.", 512) == (
@@ -849,7 +854,13 @@ def test_gemini(bench: Bench) -> None:
     assert {
         "token_budget": {"max_output_tokens": 512, "temperature": 0.2, "top_k": 4},
         "system_instruction": "Be exact.",
-        "tools": [{"name": "score"}],
+        "tools": [
+            {
+                "name": "score",
+                "description": "How good it is.",
+                "parameters": {"type": "object"},
+            }
+        ],
     } == seen[0].options
 
 
@@ -902,3 +913,43 @@ def test_an_error_carries_whether_it_passes(bench: Bench) -> None:
     seen = function(bench, answer)
 
     assert "ok" == bench.results("- {name: a, type: gemini, prompt: hi, attempts: 2}")["a"]["text"]
+
+
+# output_schema
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["claude", "claude_smart", "claude_extract", "claude_session", "claude_robust", "gemini"],
+)
+def test_an_answer_that_must_fit_a_schema(bench: Bench, kind: str) -> None:
+    """It is asked for as data; the result holds it beside the text, and the schema holds for it."""
+    provider = scripted(bench, Scripted(data={"n": 3}))
+    schema = "{type: object, required: [n], properties: {n: {type: integer}}}"
+    steps = f"- {{name: a, type: {kind}, prompt: hi, output_schema: {schema}}}"
+    result = bench.results(steps)["a"]
+
+    assert ({"n": 3}, True) == (result["data"], result["success"])
+    assert "structured_output" in provider.requests[0].needs
+
+
+def test_an_answer_that_does_not_fit_fails_the_step(bench: Bench) -> None:
+    """With what is wrong about it."""
+    scripted(bench, *[Scripted(data={"n": "x"})] * 5)
+    schema = "{type: object, properties: {n: {type: integer}}}"
+    report = bench.run(f"- {{name: a, type: claude, prompt: hi, output_schema: {schema}}}")
+
+    assert "failed" == report.status
+    assert report.error is not None
+    assert "'x' is not of type 'integer'" in report.error.message
+
+
+def test_an_instructors_schema_under_its_other_name(bench: Bench) -> None:
+    """The result is the data itself, whatever keys it has."""
+    scripted(bench, Scripted(data={"data": 1, "success": True}))
+    schema = "{type: object, required: [data]}"
+    result = bench.results(
+        f"- {{name: a, type: gemini_instructor, prompt: hi, output_schema: {schema}}}"
+    )
+
+    assert {"data": 1, "success": True} == result["a"]

@@ -167,3 +167,38 @@ def test_a_while_loop_has_its_time(bench: Bench) -> None:
     )
 
     assert told == "t/w: the loop did not end within 0.05 s"
+
+
+@pytest.mark.parametrize(
+    ("step", "missed"),
+    [
+        (
+            "{name: l, type: for_loop, data_source: [1, 2, 3], continue_condition: gone == 1,"
+            " steps: [{name: a, type: say}]}",
+            ["gone"],
+        ),
+        (
+            "{name: l, type: for_loop, data_source: [1, 2], break_condition: a.x == loop.nope,"
+            " steps: [{name: a, type: say, value: {y: 1}}]}",
+            ["a.x", "loop.nope"],
+        ),
+        (
+            "{name: l, type: for_loop, data_source: [1, 2], parallel: true,"
+            " continue_condition: gone == 1, steps: [{name: a, type: say}]}",
+            ["gone"],
+        ),
+        (
+            "{name: l, type: while_loop, condition: loop.index < 2 and not gone,"
+            " steps: [{name: a, type: say}]}",
+            ["gone"],
+        ),
+    ],
+)
+def test_what_a_condition_finds_nothing_at(bench: Bench, step: str, missed: list[str]) -> None:
+    """It is told at the loop's place, each reference once however often it is asked."""
+    bench.results(f"- {step}")
+    told = [one for one in bench.events if one.kind == "warned" and one.code == "unresolved"]
+
+    assert [("t/l", f"there is nothing at {name!r}") for name in missed] == [
+        (one.path, one.message) for one in told
+    ]

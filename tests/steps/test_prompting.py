@@ -129,7 +129,11 @@ def test_a_file(bench: Bench) -> None:
     [
         ({"type": "file", "path": "nope.md"}, "t/a: nope.md: there is no such file"),
         ({"type": "file", "path": "/etc/passwd"}, "'/etc/passwd' is outside the project"),
-        ({"type": "file", "path": "p.md", "variables": {"b": 1}}, "'lang' is not defined"),
+        ({"type": "file", "path": "{{ nothing }}"}, "the 'path' of a part of type 'file' is empty"),
+        (
+            {"type": "file", "path": "../p.md"},
+            "copy the file into the workspace, or run with --workspace FOLDER",
+        ),
         (
             previous("s", extract="bb"),
             "t/a: the result of step 's': there is no 'bb': there is no field 'bb'; did you mean"

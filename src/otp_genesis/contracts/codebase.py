@@ -61,6 +61,22 @@ class PathFacts(Frozen):
     """When the contents were last changed, in seconds since 1970."""
 
 
+STARTED_IN = "started_in"
+"""In a step's `ctx.facts`: the files where the run was asked for, of an older document."""
+
+
+class ReadFiles(Protocol):
+    """Files that can be looked at; every path is relative and stays in their folder."""
+
+    def describe(self, path: str) -> PathFacts | None:
+        """Return what is at the path, or nothing; raise `OutsideJail`."""
+        ...
+
+    def read(self, path: str) -> str:
+        """Return a file's text; raise `OutsideJail`, or `CodebaseError` where it has none."""
+        ...
+
+
 class Sandbox(Protocol):
     """Where commands run."""
 

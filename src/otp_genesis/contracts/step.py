@@ -77,7 +77,14 @@ class Condition(_Deferred):
 
     def holds(self, scope: Scope) -> bool:
         """Return what the expression says in `scope`; raise `ExpressionError`."""
-        return self.compiled.holds(scope.names())
+        return self.asked(scope)[0]
+
+    def asked(self, scope: Scope) -> tuple[bool, tuple[str, ...]]:
+        """Return what it says, and the references in it that led to nothing where that is no
+        error; raise `ExpressionError`.
+        """
+        names = scope.names()
+        return self.compiled.holds(names), tuple(names.missed)
 
 
 class Params(Frozen):
@@ -212,6 +219,11 @@ class StepNames:
     """
 
     within: Callable[[Any], Iterable[tuple[tuple[str | int, ...], str]]]
+
+
+@dataclass(frozen=True)
+class ResultName:
+    """Annotates a parameter whose value is another name of the step's result, for `StepNames`."""
 
 
 @dataclass(frozen=True)

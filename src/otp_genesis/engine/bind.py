@@ -9,8 +9,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from otp_genesis.contracts import step as contract
+from otp_genesis.contracts.ineffective import ineffective
 from otp_genesis.contracts.step import Block, PipelineFile, deferred_kind
 from otp_genesis.contracts.step_type import StepType
+from otp_genesis.engine.older import remedy, translated
 from otp_genesis.engine.program import BoundStep
 from otp_genesis.engine.references import Visible, expression_complaint
 from otp_genesis.engine.validating import judged
@@ -30,8 +32,10 @@ class Binder:
     """Binds one step. Its complaints go to the checker."""
 
     def __init__(self, checker: Checker, visible: Visible, step: Step, kind: StepType[Any]):
-        self.checker, self.visible, self.step, self.kind = checker, visible, step, kind
+        self.checker, self.visible, self.kind = checker, visible, kind
         self.document = visible.pipeline.document
+        self.step, told = translated(visible.pipeline, step, kind)
+        checker.complaints += told
         self.values: dict[str, Any] = {}
         self.fills: dict[str, Callable[[Names], Any]] = {}
 
@@ -45,6 +49,7 @@ class Binder:
             if name in self.step.keys or (name == "body" and self.kind.pipeline):
                 self._field(name, info)
         constant = self._validate()
+        self._ineffective()
         found = self.checker.complaints[before:]
         if settings is None or any(one.severity == "error" for one in found):
             return None
@@ -117,11 +122,19 @@ class Binder:
         for key in self.step.keys:
             if key not in known or (key == "body" and self.kind.pipeline):
                 known_here = [name for name in known if name != "body"]
-                message = f"{self.step.type!r} has no key {key!r}{did_you_mean(key, known_here)}"
+                near = remedy(self.step.type, key) or did_you_mean(key, known_here)
+                message = f"{self.step.type!r} has no key {key!r}{near}"
                 at = (*self.step.at, key)
                 self.checker.complaints.append(
                     self.document.error(at, "unknown-key", message, key=True)
                 )
+
+    def _ineffective(self) -> None:
+        for place, why in ineffective(self.kind.params, self.step.keys):
+            message = f"{place[-1]!r} has no effect: {why}"
+            span = self.document.at((*self.step.at, *place), key=True)
+            told = self.document.diagnose(span, "no-effect", message, warning=True)
+            self.checker.complaints.append(told)
 
     def _field(self, name: str, info: FieldInfo) -> None:
         deferred, mapped = deferred_kind(info.annotation)

@@ -9,8 +9,11 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from otp_genesis.contracts.catalog import Catalog
+from otp_genesis.contracts.step import ResultName
 from otp_genesis.contracts.step_type import StepType
 from otp_genesis.engine.bind import Binder
+from otp_genesis.engine.doubtful import doubts
+from otp_genesis.engine.older import with_environment, workflow_complaints
 from otp_genesis.engine.program import BoundStep, Program
 from otp_genesis.engine.references import Visible, expression_complaint
 from otp_genesis.engine.requirements import requirement_complaints
@@ -25,8 +28,8 @@ from otp_genesis.errors import (
 )
 from otp_genesis.expr.template import Names, has_template, templates_in
 from otp_genesis.model.diagnostic import Diagnostic
-from otp_genesis.model.document import Path
-from otp_genesis.model.load import load_pipeline, parse_inline, read_steps
+from otp_genesis.model.document import Path, Span
+from otp_genesis.model.load import load_pipeline, parse_inline, read_steps, told_once
 from otp_genesis.model.pipeline import Pipeline, Step
 
 MAX_DEPTH = 20
@@ -40,10 +43,11 @@ def check(pipeline: Pipeline, catalog: Catalog) -> Program:
     """
     checker = Checker(catalog)
     program = checker.document(pipeline)
-    complaints = tuple(sorted(set(checker.complaints)))
+    complaints = told_once(checker.complaints)
     if any(one.severity == "error" for one in complaints):
         raise InvalidDocument(complaints)
-    return replace(program, warnings=complaints, functions=checker.functions)
+    whole = replace(program.pipeline, env=tuple(checker.environment))
+    return replace(program, pipeline=whole, warnings=complaints, functions=checker.functions)
 
 
 class Checker:
@@ -54,6 +58,8 @@ class Checker:
         self.complaints: list[Diagnostic] = []
         self.functions: dict[str, Any] = {}
         """The functions that expressions call, as they were when it was checked."""
+        self.environment: dict[str, None] = {}
+        """The names of the environment that it and what it includes read."""
         self._stack: list[str] = []
         self._documents: dict[str, Program] = {}
 
@@ -61,7 +67,10 @@ class Checker:
         """Bind a whole document, which sees nothing of what is around it."""
         self.complaints += pipeline.complaints
         self._stack.append(_identity(pipeline))
+        pipeline = with_environment(pipeline)
+        self.environment.update(dict.fromkeys(pipeline.env))
         try:
+            self.complaints += workflow_complaints(pipeline)
             variables = frozenset(pipeline.variables) | _variables_set(pipeline.steps)
             self.complaints += requirement_complaints(pipeline, self.catalog.versions)
             if pipeline.provider_strategy is not None:
@@ -72,6 +81,7 @@ class Checker:
             if pipeline.codebase:
                 spec = pipeline.codebase.model_dump()
                 self._templates(visible, spec, (*pipeline.at, "codebase"))
+            self._keys(visible)
             steps, visible = self._steps(pipeline.steps, visible)
             outputs = self._outputs(pipeline, visible)
             return Program(pipeline, steps, own_scope=True, outputs=outputs)
@@ -101,7 +111,8 @@ class Checker:
             self.complaints += error.diagnostics
             return None
         except UsageError as error:
-            self.complaints.append(pipeline.document.error(at, "pipeline-file", str(error)))
+            message = f"{error}; the path is read from the folder of this document"
+            self.complaints.append(pipeline.document.error(at, "pipeline-file", message))
             return None
         return self._included(pipeline, inner, at)
 
@@ -130,8 +141,10 @@ class Checker:
             if kind is not None:
                 one = Binder(self, visible, step, kind).bind()
                 if one is not None:
+                    self.complaints += doubts(visible, step, kind)
+                if one is not None:
                     bound.append(one)
-            visible = visible.after(step.name)
+            visible = visible.after(step.name, () if kind is None else _result_names(step, kind))
         return tuple(bound), visible
 
     def _kind(self, pipeline: Pipeline, step: Step) -> StepType[Any] | None:
@@ -177,11 +190,32 @@ class Checker:
         """Compile a template, complain about it, and return how to fill it."""
         try:
             compiled = visible.language.template(source)
+            self._unclosed(visible, source, at)
         except ExpressionError as error:
             self.complaints.append(expression_complaint(visible.pipeline, at, error))
             return None
         self.complaints += visible.complaints(compiled, at)
         return compiled.fill
+
+    def _unclosed(self, visible: Visible, source: str, at: Path) -> None:
+        """Warn of `{{` without an end, which a document that is not strict leaves as it is."""
+        start = source.rfind("{{")
+        if start >= 0 and "}}" not in source[start:]:
+            needle = source[start:].splitlines()[0]
+            message = "'{{' stays as it is: its '}}' is missing"
+            self._warn(visible, visible.pipeline.document.within(at, needle), "expression", message)
+
+    def _keys(self, visible: Visible) -> None:
+        """Warn of templates in keys, which are never filled."""
+        pipeline = visible.pipeline
+        for place, span in pipeline.document.keys.items():
+            if "{{" in str(place[-1]) and place[: len(pipeline.at)] == pipeline.at:
+                message = "a key is taken as it is written; templates are filled in values only"
+                self._warn(visible, span, "template-key", message, place)
+
+    def _warn(self, visible: Visible, span: Span, code: str, message: str, at: Path = ()) -> None:
+        found = visible.pipeline.document.diagnose(span, code, message, warning=True)
+        self.complaints.append(replace(found, at=at))
 
     def _outputs(self, pipeline: Pipeline, visible: Visible) -> dict[str, Callable[[Names], Any]]:
         at = (*pipeline.at, "outputs")
@@ -211,6 +245,14 @@ def _identity(pipeline: Pipeline) -> str:
     return f"{file}#{place}" if place not in ("", "workflow") else file
 
 
+def _result_names(step: Step, kind: StepType[Any]) -> Iterator[str]:
+    """Yield what the step's result is called besides the step's name."""
+    for name, info in kind.params.model_fields.items():
+        value = step.keys.get(name)
+        if isinstance(value, str) and any(isinstance(one, ResultName) for one in info.metadata):
+            yield value
+
+
 def _variables_set(steps: tuple[Step, ...]) -> frozenset[str]:
     """The variables that steps, however deep, say they set."""
     return frozenset(name for step in steps for name in _variables_in(step.keys))
@@ -220,6 +262,8 @@ def _variables_in(value: Any) -> Iterator[str]:
     match value:
         case {"type": "set_variable", "variables": dict(variables)}:
             yield from map(str, variables)
+        case {"type": "set_variable", "variable": str(name)}:
+            yield name
         case dict():
             for item in value.values():
                 yield from _variables_in(item)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from otp_genesis.deferred import deferred
-from otp_genesis.errors import ExpressionError, did_you_mean
+from otp_genesis.errors import ExpressionError, did_you_mean, nearest
 from otp_genesis.expr.language import Language, language
 from otp_genesis.expr.scope import OLDER_ROOTS, ROOTS
 from otp_genesis.expr.template import Condition, Reference, Template, has_template
@@ -27,6 +27,8 @@ class Visible:
 
     pipeline: Pipeline
     steps: frozenset[str] = frozenset()
+    named: frozenset[str] = frozenset()
+    """Other names of results, where a source of data may say them."""
     later: frozenset[str] = frozenset()
     local: frozenset[str] = frozenset()
     variables: frozenset[str] = field(default=frozenset())
@@ -42,9 +44,10 @@ class Visible:
         """Return what is visible at the start of a block."""
         return replace(self, later=frozenset(later), local=self.local | frozenset(local))
 
-    def after(self, name: str) -> Visible:
-        """Return what is visible once step `name` is done."""
-        return replace(self, steps=self.steps | {name}, later=self.later - {name})
+    def after(self, name: str, also: Iterable[str] = ()) -> Visible:
+        """Return what is visible once step `name` is done, whose result has `also` those names."""
+        named = self.named | frozenset(also)
+        return replace(self, steps=self.steps | {name}, later=self.later - {name}, named=named)
 
     def complaints(self, compiled: Template | Condition, at: Path) -> list[Diagnostic]:
         """Return what is wrong with an expression that stands at `at`.
@@ -96,7 +99,7 @@ class Visible:
 
     def step_complaint(self, name: str, at: Path) -> Diagnostic | None:
         """Return what is wrong with naming the step (or the loop around) whose result is meant."""
-        if name == "loop" and "loop" in self.local:
+        if name in self.named or (name == "loop" and "loop" in self.local):
             return None
         problem = self._step_problem(name, name)
         return None if problem is None else self.pipeline.document.error(at, *problem[:2])
@@ -147,17 +150,23 @@ class Visible:
         return "unknown-input", message, f"inputs.{name}"
 
     def _bare_problem(self, name: str) -> tuple[str, str, str] | None:
-        if name in self.variables and not self.pipeline.strict:
+        inputs = (*self.pipeline.inputs, *IMPLICIT_INPUTS)
+        if not self.pipeline.strict and (name in self.variables or name in inputs):
             return None
-        if name in self.variables or name in self.steps or name in self.later:
+        if name in self.variables or name in self.steps | self.later:
             if not self.pipeline.strict:
                 return self._step_problem(name, name)
             meant = " or ".join(map(repr, self._meanings(name)))
             return "bare-name", f"a strict document says {meant}", name
         if self.function(name):
             return None
+        if name.lower() in ("yes", "no", "on", "off"):
+            return "unknown-name", f"{name!r} is not defined; say true or false", name
         known = {*ROOTS, *self.local, *self.steps, *self.variables}
-        return "unknown-name", f"{name!r} is not defined{did_you_mean(name, known)}", name
+        near = did_you_mean(name, known)
+        if "item" in self.local and nearest(name, known) is None:
+            near += "; a loop calls its item as its 'iterator' says, else 'item'"
+        return "unknown-name", f"{name!r} is not defined{near}", name
 
 
 def expression_complaint(pipeline: Pipeline, at: Path, error: ExpressionError) -> Diagnostic:
@@ -167,4 +176,14 @@ def expression_complaint(pipeline: Pipeline, at: Path, error: ExpressionError) -
     lines = inner.splitlines()
     needle = lines[min(error.line, len(lines) - 1)].strip() if lines else ""
     span = document.within(at, needle) if needle else document.at(at)
-    return replace(document.diagnose(span, "expression", error.reason), at=at)
+    message = error.reason + "".join(hint for end, hint in _HINTS.items() if end in error.reason)
+    return replace(document.diagnose(span, "expression", message), at=at)
+
+
+_HINTS = {
+    "unexpected '='": "; '==' compares",
+    "got '='": "; '==' compares",
+    'unexpected char "\'"': "; a text is not closed: its quote is missing",
+    "unexpected char '\"'": "; a text is not closed: its quote is missing",
+}
+"""What to do, by a part of what the parsers of expressions say."""

@@ -14,7 +14,7 @@ from otp_genesis.contracts.step import Block
 from otp_genesis.contracts.store import Entry, Store
 from otp_genesis.engine.attempt import attempt
 from otp_genesis.engine.ground import Ground
-from otp_genesis.engine.missed import tell_missed
+from otp_genesis.engine.missed import tell_begun, tell_missed
 from otp_genesis.engine.program import BoundStep, Program
 from otp_genesis.errors import EnvironmentLacks, ExpressionError
 from otp_genesis.expr.language import language
@@ -136,13 +136,15 @@ class Place:
 
 def inner_scope(pipeline: Pipeline, outer: Scope, inputs: Mapping[str, Any]) -> Scope:
     """Return the scope in which a document's steps begin: its inputs, and the code as it is."""
-    workflow = {**pipeline.older, "name": pipeline.name, "version": pipeline.version}
+    known = {"name": pipeline.name, "version": pipeline.version, "strict": pipeline.strict}
+    workflow = {**pipeline.older, **known}
     facts = {**outer.facts, "workflow": workflow}
     if "global_vars" in pipeline.older:
         facts["global_vars"] = pipeline.older["global_vars"]
     scope = Scope(inputs=inputs, facts=facts, revision=outer.revision, functions=outer.functions)
-    filled = language(strict=pipeline.strict).fill(pipeline.variables, scope.names())
-    return replace(scope, state=filled)
+    names = scope.names()
+    filled = language(strict=pipeline.strict).fill(pipeline.variables, names)
+    return replace(scope, state=filled, unresolved=tuple(names.missed))
 
 
 async def run_program(run: Run, program: Program, scope: Scope, path: str) -> Outcome:
@@ -154,6 +156,8 @@ async def run_program(run: Run, program: Program, scope: Scope, path: str) -> Ou
     results: dict[str, Any] = {}
     changed: dict[str, Any] = {}
     scope = scope.opened()
+    if program.own_scope:
+        await tell_begun(run, program.pipeline, scope, path)
     for bound in program.steps:
         place = Place(run, f"{path}/{bound.name}", scope, bound)
         outcome = await attempt(place)

@@ -185,7 +185,9 @@ def _elsewhere(view: View, root: str, keys: tuple[str, ...]) -> Any:
         if root in places:
             return walk(places[root], keys)
     origin = _SURROUNDINGS.get(root)
-    return ABSENT if origin is None else walk(origin(view), keys)
+    if origin is not None:
+        return walk(origin(view), keys)
+    return walk(scope.inputs[root], keys) if root in scope.inputs else ABSENT
 
 
 def _previous(view: View) -> Any:

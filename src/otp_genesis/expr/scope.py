@@ -19,6 +19,13 @@ OLDER_ROOTS = (
     "environment",
 )  # fmt: skip
 """The names that expressions see besides in a document that is not strict."""
+UNRESOLVED = "unresolved"
+"""The code of the warning that there is nothing at a reference."""
+
+
+def nothing_at(reference: str) -> str:
+    """Return what is told of a reference that leads to nothing, where that is no error."""
+    return f"there is nothing at {reference!r}"
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,8 @@ class Scope:
     revision: Revision | None = None
     functions: Mapping[str, Any] = field(default_factory=dict)
     """What expressions may call."""
+    unresolved: tuple[str, ...] = ()
+    """What the document's variables found nothing at."""
 
     def opened(self) -> Scope:
         """Return the scope for a block whose results and variables nothing around it sees."""

@@ -11,13 +11,14 @@ import json
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from otp_genesis.deferred import deferred
 from otp_genesis.errors import InvalidDocument
 from otp_genesis.model.diagnostic import Diagnostic
+from otp_genesis.model.yaml_fault import yaml_fault
 
 if TYPE_CHECKING:
     import yaml
@@ -47,6 +48,9 @@ _WORDS: dict[str, Any] = {
 _MAYBE_DEEP = re.compile(r"^[ ]{900}|(?:[-?][ ]){400}", re.MULTILINE)
 _SURROGATES = re.compile(r"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
 _SAVED = len(r"\ud83d\ude00") - len(r"\U0001f600")
+_WITH_HOLES = ("too-deep", "alias-bomb", "alias")
+"""What these leave out would be missed, and told again and again."""
+_CONTROL = {code: "\ufffd" for code in (*range(9), 11, 12, *range(14, 32), 127)}
 _STRING_TAG = "tag:yaml.org,2002:str"
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null")}
 
@@ -94,14 +98,17 @@ class Document:
         return self.values.get(path, Span(1, 1, 0, 0))
 
     def error(self, path: Path, code: str, message: str, *, key: bool = False) -> Diagnostic:
-        """Return the complaint about the value (or key) at `path`."""
-        return self.diagnose(self.at(path, key=key), code, message)
+        """Return the complaint about the value (or key) at `path`; about the key of nothing."""
+        span = self.at(path, key=key)
+        if span.start == span.end and path in self.keys:
+            span = self.keys[path]
+        return replace(self.diagnose(span, code, message), at=path)
 
     def diagnose(self, span: Span, code: str, message: str, *, warning: bool = False) -> Diagnostic:
         """Return the complaint about the text at `span`."""
         start = self.text.rfind("\n", 0, span.start) + 1
         end = self.text.find("\n", span.start)
-        source = self.text[start : end if end >= 0 else len(self.text)]
+        source = self.text[start : end if end >= 0 else len(self.text)].translate(_CONTROL)
         width = min(span.end, end if end >= 0 else len(self.text)) - span.start
         severity: Literal["error", "warning"] = "warning" if warning else "error"
         return Diagnostic(
@@ -135,14 +142,21 @@ def read_document(text: str, file: str = "<text>") -> Document:
     except UnicodeEncodeError as error:
         span = bare._span(error.start, error.end)
         raise InvalidDocument([bare.diagnose(span, "yaml", "half a character")]) from None
-    except yaml.MarkedYAMLError as error:
-        raise InvalidDocument([_yaml_complaint(bare, error)]) from None
-    except (yaml.YAMLError, RecursionError) as error:
-        message = str(error).splitlines()[0]
-        raise InvalidDocument([bare.diagnose(Span(1, 1, 0, 0), "yaml", message)]) from None
+    except yaml.YAMLError as error:
+        message, at = yaml_fault(read, error)
+        mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+        span = bare._span(at, at + 1)
+        if mark is not None and mark.index == at:
+            span = Span(mark.line + 1, mark.column + 1, at, at + 1)
+        raise InvalidDocument([bare.diagnose(span, "yaml", message)]) from None
+    except RecursionError:
+        message = f"more than {MAX_DEPTH} levels deep"
+        raise InvalidDocument([bare.diagnose(Span(1, 1, 0, 0), "too-deep", message)]) from None
     builder = _Builder(Document(file, text, None), _shortened(text) if read != text else ())
     data = builder.build(root, ()) if root is not None else None
     found = tuple(sorted(builder.complaints))
+    if any(one.code in _WITH_HOLES for one in found):
+        raise InvalidDocument(found)
     return Document(file, text, data, builder.values, builder.keys, found)
 
 
@@ -195,18 +209,6 @@ def _one_escape(pair: re.Match[str]) -> str:
     return f"\\U{0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00):08x}"
 
 
-def _yaml_complaint(document: Document, error: yaml.MarkedYAMLError) -> Diagnostic:
-    mark = error.problem_mark or error.context_mark
-    message = " ".join(filter(None, (error.context, error.problem)))
-    if "character '\\t'" in message or "found character that cannot start any token" in message:
-        message += "; indent with blanks, not with tabs, and quote values that start with @ or `"
-    if mark is None:
-        return document.diagnose(Span(1, 1, 0, 0), "yaml", message)
-    return document.diagnose(
-        Span(mark.line + 1, mark.column + 1, mark.index, mark.index + 1), "yaml", message
-    )
-
-
 class _Builder:
     """Turns composed nodes into data, collecting places and complaints."""
 
@@ -238,6 +240,9 @@ class _Builder:
                 return None
             if isinstance(node, yaml.SequenceNode):
                 return [self.build(item, (*path, i)) for i, item in enumerate(node.value)]
+            if _unquoted_template(node):
+                return self._as_text(node)
+            assert isinstance(node, yaml.MappingNode)
             return self._mapping(node, path)
         finally:
             self._inside_alias -= again
@@ -249,18 +254,29 @@ class _Builder:
             self._complain(node, "alias-bomb", f"aliases expand to over {MAX_ALIASED_NODES} nodes")
         return self._aliased <= MAX_ALIASED_NODES
 
-    def _mapping(self, node: yaml.Node, path: Path) -> dict[str, Any]:
+    def _as_text(self, node: yaml.Node) -> str:
+        """Complain of `{{ … }}` without quotes, and read it as if it had them."""
+        span = self._span(node)
+        written = self.document.text[span.start : span.end]
+        self._complain(node, "quotes", f'a template as a value must stand in quotes: "{written}"')
+        return written
+
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         result: dict[str, Any] = {}
         merged = self._merged(node, path)
+        next_item = False
         for key_node, value_node in node.value:
             if _merges(key_node):
                 continue
             key = self._key(key_node)
             place = (*path, key)
             if key in result:
-                first = self.keys[place]
-                message = f"key {key!r} is given twice; it stands in line {first.line} already"
-                self._complain(key_node, "duplicate-key", message)
+                # With its first key a list's next item begins, whose other keys are no mistake.
+                item = bool(path) and isinstance(path[-1], int) and not node.flow_style
+                begins = item and key == next(iter(result))
+                if not next_item:
+                    self._twice(key_node, key, self.keys[place], begins)
+                next_item = next_item or begins
                 continue
             if key in merged:
                 self._forget(place)
@@ -268,6 +284,11 @@ class _Builder:
             result[key] = self.build(value_node, place)
         self.values[path] = self._span(node)
         return {**merged, **result} if merged else result
+
+    def _twice(self, node: yaml.Node, key: str, first: Span, begins: bool) -> None:
+        message = f"key {key!r} is given twice; it stands in line {first.line} already"
+        dash = "; if a new item begins here, its '- ' is missing" if begins else ""
+        self._complain(node, "duplicate-key", message + dash)
 
     def _merged(self, node: yaml.Node, path: Path) -> dict[str, Any]:
         """Return what `<<` brings. It is read first: the mapping's own values keep their places."""
@@ -331,6 +352,12 @@ class _Builder:
         )
         line_start = self.document.text.rfind("\n", 0, start) + 1
         return Span(span.line, start - line_start + 1, start, end)
+
+
+def _unquoted_template(node: yaml.Node) -> bool:
+    """Whether it is `{{ … }}`, which YAML reads as a mapping whose key is a mapping."""
+    pairs = node.value if isinstance(node, yaml.MappingNode) and node.flow_style else ()
+    return [type(key) for key, _ in pairs] == [yaml.MappingNode]
 
 
 def _merges(key: yaml.Node) -> bool:

@@ -13,14 +13,17 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from otp_genesis.errors import InvalidDocument, UsageError, did_you_mean
+from otp_genesis.errors import InvalidDocument, UsageError, did_you_mean, nearest
 from otp_genesis.model.diagnostic import Diagnostic
 from otp_genesis.model.document import Document, read_document
 from otp_genesis.model.document import Path as Place
+from otp_genesis.model.older_header import HEADER, TOLD, has_header, without_header
 from otp_genesis.model.older_keys import OLDER_KEYS
 from otp_genesis.model.pipeline import CodebaseSpec, Input, Pipeline, Step
 
 MAX_BYTES = 10 * 1024 * 1024
+
+SUFFIXES = (".yaml", ".yml", ".json", "")
 
 WORKFLOW_KEYS = (
     "name", "description", "version", "strict", "inputs", "outputs", "steps", "variables", "env",
@@ -36,18 +39,34 @@ def load_pipeline(source: str | Path, *, lenient: bool = False) -> Pipeline:
     its complaints, as far as there is one, so that a check can add its own.
     """
     path = Path(source)
+    text = _text(path)
+    try:
+        return parse_pipeline(text, str(path), lenient=lenient)
+    except InvalidDocument as error:
+        no_pipeline = any(one.code in ("yaml", "shape") for one in error.diagnostics)
+        if no_pipeline and path.suffix.lower() not in SUFFIXES:
+            first = error.diagnostics[0]
+            as_yaml = f"read as such, line {first.line} is wrong: {first.message}"
+            message = f"a {path.suffix!r} file; a pipeline is written in YAML or JSON ({as_yaml})"
+            raise UsageError(f"{path}: {message}") from None
+        raise
+
+
+def _text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from None
     if len(data) > MAX_BYTES:
-        raise UsageError(f"{path}: larger than {MAX_BYTES // 1024**2} MiB; no pipeline is")
+        message = (
+            f"larger than {MAX_BYTES // 1024**2} MiB; no pipeline is: keep data in other files"
+        )
+        raise UsageError(f"{path}: {message}")
     try:
-        text = data.decode("utf-8-sig")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise UsageError(f"{path}:{line}: not UTF-8 text; save the file as UTF-8") from None
-    return parse_pipeline(text, str(path), lenient=lenient)
 
 
 def parse_pipeline(text: str, file: str = "<text>", *, lenient: bool = False) -> Pipeline:
@@ -64,7 +83,7 @@ def parse_inline(outer: Pipeline, value: Any, at: Place) -> Pipeline:
 def _read(document: Document, value: Any, at: Place, lenient: bool) -> Pipeline:
     reader = _Reader(document)
     pipeline = reader.pipeline(value, at)
-    complaints = tuple(sorted((*document.complaints, *reader.complaints)))
+    complaints = told_once((*document.complaints, *reader.complaints))
     wrong = any(one.severity == "error" for one in complaints)
     if pipeline is None or (wrong and not lenient):
         raise InvalidDocument(complaints)
@@ -84,25 +103,89 @@ def model_complaints(
     return [_complaint(document, at, detail, known) for detail in details]
 
 
+def told_once(complaints: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Return the complaints in order of place, without those that others are the cause of.
+
+    Who misspells a key is not told as well that the right one is missing.
+    """
+    found = sorted(set(complaints))
+    unknown = {(one.file, one.at) for one in found if one.code == "unknown-key"}
+    misplaced = {_spot(one) for one in found if one.code == "misplaced-key"}
+
+    def caused(one: Diagnostic) -> bool:
+        if one.code == "unknown-key":
+            return _spot(one) in misplaced
+        if one.code == "template-key":
+            return (one.file, one.at) in unknown
+        if one.code != "missing-key" or not one.at:
+            return False
+        around = (one.file, one.at[:-1])
+        beside = [str(at[-1]) for file, at in unknown if at and (file, at[:-1]) == around]
+        return nearest(str(one.at[-1]), beside) is not None
+
+    return tuple(one for one in found if not caused(one))
+
+
+def _spot(one: Diagnostic) -> tuple[str, int, int]:
+    return one.file, one.line, one.column
+
+
 def _complaint(document: Document, at: Place, detail: Any, known: Iterable[str]) -> Diagnostic:
-    place = (*at, *detail["loc"])
-    name = str(detail["loc"][-1]) if detail["loc"] else "?"
+    loc = detail["loc"]
+    place = (*at, *loc)
+    name = _name_of(loc)
     match detail["type"]:
         case "extra_forbidden":
-            message = f"unknown key {name!r}{did_you_mean(name, known)}"
+            key = str(loc[-1])
+            message = f"unknown key {key!r}{did_you_mean(key, known)}"
             return document.error(place, "unknown-key", message, key=True)
         case "missing":
-            return document.error(place[:-1], "missing-key", f"key {name!r} is missing", key=True)
+            message = f"key {str(loc[-1])!r} is missing"
+            found = document.error(place[:-1], "missing-key", message, key=True)
+            return replace(found, at=place)
     given = detail.get("input")
     if detail["type"] == "value_error":
         said = detail["msg"].removeprefix("Value error, ")
-        return document.error(place, "wrong-type", f"{name!r}: {said}" if detail["loc"] else said)
-    shown = f", not {_shown(given)}" if not isinstance(given, dict | list | BaseModel) else ""
-    text = detail["msg"].removeprefix("Input ")
-    return document.error(place, "wrong-type", f"{name!r} {text}{shown}")
+        return document.error(place, "wrong-type", f"{name!r}: {said}" if loc else said)
+    wanted = _WANTED.get(detail["type"]) or detail["msg"].removeprefix("Input should be ")
+    message = f"{name!r} should be {wanted}, not {_shown(given)}"
+    if isinstance(given, str) and wanted == "a valid list" and given:
+        message += f"; write [{given}]"
+    return document.error(place, "wrong-type", message)
+
+
+_WANTED = {
+    "int_parsing": "a valid integer",
+    "int_from_float": "a valid integer",
+    "float_parsing": "a valid number",
+    "bool_parsing": "a valid boolean, true or false",
+    "bool_type": "a valid boolean, true or false",
+    "tuple_type": "a valid list",
+    "model_type": "a valid dictionary",
+    "model_attributes_type": "a valid dictionary",
+}
+"""What pydantic's kinds of error ask for, where its own words say more or other than that."""
+
+
+def _name_of(location: tuple[str | int, ...]) -> str:
+    """Return the last key of a location with the indexes behind it: `prompt[0]`."""
+    keys = [index for index, part in enumerate(location) if isinstance(part, str)]
+    if not keys:
+        return "".join(f"[{part}]" for part in location) or "?"
+    key, *indexes = location[keys[-1] :]
+    return f"{key}{''.join(f'[{index}]' for index in indexes)}"
 
 
 def _shown(value: Any) -> str:
+    match value:
+        case dict() | BaseModel():
+            return "a mapping"
+        case list() | tuple():
+            return "a list"
+        case None:
+            return "nothing"
+        case bool():
+            return str(value).lower()
     text = repr(value)
     return text if len(text) <= 40 else f"{text[:39]}…"
 
@@ -119,19 +202,33 @@ class _Reader:
         if not isinstance(data, dict):
             self._complain(at, "shape", "a pipeline is a mapping with the key 'workflow'")
             return None
+        if data.get("strict") is not True and has_header(data):
+            span = self.document.at((*at, HEADER), key=True)
+            self.complaints.append(self.document.diagnose(span, "deprecated", TOLD, warning=True))
+            data = without_header(data)
         root = at
+        beside = [key for key in data if key != "workflow" and not key.startswith("x-")]
         if "workflow" in data:
-            for key in data:
-                if key != "workflow" and not key.startswith("x-"):
-                    message = f"unknown key {key!r} beside 'workflow'"
-                    self._complain((*at, key), "unknown-key", message)
             data, root = data["workflow"], (*at, "workflow")
+        elif not set(WORKFLOW_KEYS) & set(beside) and (key := nearest("workflow", beside)):
+            message = f"unknown key {key!r}; did you mean 'workflow'?"
+            self._complain((*at, key), "unknown-key", message, key=True)
+            beside.remove(key)
+            data, root = data[key], (*at, key)
+        outside = beside if root != at else []
+        for key in outside:
+            message = f"unknown key {key!r} beside 'workflow'"
+            if key in WORKFLOW_KEYS:
+                message = f"{key!r} stands beside 'workflow' and belongs under it: indent it more"
+            self._complain((*at, key), "unknown-key", message)
         if not isinstance(data, dict):
-            self._complain(root, "shape", "'workflow' must be a mapping")
+            empty = "; it is empty, or what belongs under it is not indented"
+            message = f"'workflow' must be a mapping{empty if data is None else ''}"
+            self._complain(root, "shape", message)
             return None
         strict = self._typed(data, root, "strict", bool, "true or false") or False
         older = self._older_keys(data, root, strict=strict)
-        steps = self._required_steps(data, root)
+        steps = [] if "steps" in outside else self._required_steps(data, root)
         name = self._string(data, root, "name") or Path(self.document.file).stem
         return Pipeline(
             name=name,
@@ -175,20 +272,38 @@ class _Reader:
         name = item.get("name")
         for key, value in (("name", name), ("type", kind)):
             if key not in item:
-                self._complain(at, "missing-key", f"the step has no {key!r}")
+                self._lacks(item, key, at)
             elif not isinstance(value, str) or not value.strip():
                 self._complain((*at, key), "wrong-type", f"{key!r} must be a non-empty string")
         if not isinstance(kind, str) or not isinstance(name, str):
+            return None
+        if "{{" in kind:
+            message = "a step's type stands in the document; a 'switch' chooses between steps"
+            self._complain((*at, "type"), "type", message)
             return None
         if "/" in name or "{{" in name:
             self._complain((*at, "name"), "name", "a step's name may hold neither '/' nor '{{'")
         return Step(name, kind, item, at)
 
+    def _lacks(self, item: dict[str, Any], key: str, at: Place) -> None:
+        given = nearest(key, [name for name in item if name not in ("name", "type")])
+        if given is None:
+            self._complain(at, "missing-key", f"the step has no {key!r}")
+            return
+        message = f"unknown key {given!r}; did you mean {key!r}?"
+        self._complain((*at, given), "unknown-key", message, key=True)
+
     def _required_steps(self, data: dict[str, Any], at: Place) -> list[Step]:
-        if not data.get("steps"):
-            self._complain((*at, "steps"), "missing-key", "a pipeline needs at least one step")
-            return []
-        return self.steps(data["steps"], (*at, "steps"))
+        if data.get("steps"):
+            return self.steps(data["steps"], (*at, "steps"))
+        for key, value in data.items():
+            if "steps" not in data and isinstance(value, dict) and value.get("steps"):
+                message = f"'steps' stands under {key!r} and belongs beside it: indent it less"
+                place = (*at, key, "steps")
+                self._complain(place, "misplaced-key", message, key=True)
+                return []
+        self._complain((*at, "steps"), "missing-key", "a pipeline needs at least one step")
+        return []
 
     def _inputs(self, data: dict[str, Any], at: Place) -> dict[str, Input]:
         declared = self._typed(data, at, "inputs", dict, "a mapping of names to declarations") or {}
@@ -237,9 +352,7 @@ class _Reader:
                 hint = f"; {older.told}" if older and older.told else ""
                 near = hint or did_you_mean(key, WORKFLOW_KEYS)
                 message = f"unknown key {key!r}{near}"
-                self.complaints.append(
-                    self.document.error((*at, key), "unknown-key", message, key=True)
-                )
+                self._complain((*at, key), "unknown-key", message, key=True)
             elif older.state == "works":
                 found[key] = self._older(data, at, key)
             else:
@@ -270,5 +383,5 @@ class _Reader:
         self._complain((*at, key), "wrong-type", f"{key!r} must be {what}")
         return None
 
-    def _complain(self, at: Place, code: str, message: str) -> None:
-        self.complaints.append(self.document.error(at, code, message))
+    def _complain(self, at: Place, code: str, message: str, *, key: bool = False) -> None:
+        self.complaints.append(self.document.error(at, code, message, key=key))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -167,7 +168,11 @@ class Pipeline:
         return named if isinstance(named, str) else None
 
     def take_inputs(self, given: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
-        """Return what is wrong with the given inputs, if anything, and all inputs with defaults."""
+        """Return what is wrong with the given inputs, if anything, and all inputs with defaults.
+
+        That an input is not declared is no flaw by itself in a document that is not strict; see
+        `undeclared`.
+        """
         problems = []
         inputs = dict(given)
         for name, declared in self.inputs.items():
@@ -177,7 +182,15 @@ class Pipeline:
                 inputs[name] = declared.default
             elif problem := declared.misfit(inputs[name]):
                 problems.append(f"input {name!r} {problem}")
-        for name in given:
-            if self.inputs and name not in self.inputs and name not in IMPLICIT_INPUTS:
-                problems.append(f"no input {name!r}{did_you_mean(name, self.inputs)}")
+        if self.strict or problems:
+            problems += self.undeclared(given)
         return ("; ".join(problems) or None), inputs
+
+    def undeclared(self, given: Iterable[str]) -> list[str]:
+        """Return a complaint about each input that is given and that it does not declare.
+
+        A document that declares none takes any.
+        """
+        known = {*self.inputs, *IMPLICIT_INPUTS}
+        strange = [name for name in given if self.inputs and name not in known]
+        return [f"no input {name!r}{did_you_mean(name, self.inputs)}" for name in strange]

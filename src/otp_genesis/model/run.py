@@ -31,6 +31,8 @@ class RunRequest(Frozen):
     provider: str | None = None
     strategy: str | None = None
     """How providers are chosen, where a step does not say."""
+    folder: str | None = None
+    """Where it was asked for, absolute: prompts of older documents name files from there."""
     workspace: str | None = None
     output: str | None = None
     approve: bool = False

@@ -26,8 +26,13 @@ CAPABILITIES = frozenset(
 )
 _GEMINI = (
     (re.compile("plan"), {"plan": "Mock implementation plan", "complexity": "medium"}, 0.003),
-    (re.compile("analyze"), {"analysis": "Mock analysis result", "confidence": 0.9}, 0.004),
+    (
+        re.compile("analyze", re.IGNORECASE),
+        {"analysis": "Mock analysis result", "confidence": 0.9},
+        0.004,
+    ),
 )
+_ARGUMENTS = {"result": "mock_function_result", "status": "completed"}
 
 
 class MockProvider:
@@ -63,12 +68,12 @@ class MockProvider:
                 raise ProviderError(message, retryable=False)
             return _reply(json.dumps(data), request, COST_USD, data)
         text, cost = _text(request)
-        return _reply(text, request, cost)
+        return _reply(text, request, cost, _calls(request))
 
 
 def _text(request: Request) -> tuple[str, float]:
     prompt = request.prompt
-    if (request.model or request.provider or "").startswith("gemini"):
+    if _is_gemini(request):
         if "This will fail" in prompt:
             raise ProviderError("Mock Gemini error", retryable=False)
         for pattern, data, cost in _GEMINI:
@@ -80,6 +85,26 @@ def _text(request: Request) -> tuple[str, float]:
     if "error test" in prompt:
         raise ProviderError("Mock error for testing", retryable=False)
     return f"Mock response for: {prompt[:SHOWN]}...", COST_USD
+
+
+def _calls(request: Request) -> dict[str, Any] | None:
+    """Return a call of each function that is offered to Gemini."""
+    tools = request.options.get("tools")
+    if not _is_gemini(request) or not isinstance(tools, list) or not tools:
+        return None
+    return {"function_calls": [_call(tool) for tool in tools if isinstance(tool, dict)]}
+
+
+def _call(tool: dict[str, Any]) -> dict[str, Any]:
+    """Return a call with the arguments of pipeline_ex's mock, and one for each parameter."""
+    parameters = tool.get("parameters")
+    fields = parameters.get("properties") if isinstance(parameters, dict) else None
+    own = {name: example_of(field) for name, field in (fields or {}).items()}
+    return {"name": tool.get("name") or "mock_function", "arguments": {**_ARGUMENTS, **own}}
+
+
+def _is_gemini(request: Request) -> bool:
+    return (request.model or request.provider or "").startswith("gemini")
 
 
 def _reply(text: str, request: Request, cost: float, data: Any = None) -> Reply:

@@ -25,7 +25,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "gate": ("gate",),
     "legacy": (
         "claude", "claude_smart", "claude_session", "claude_extract", "claude_batch",
-        "claude_robust", "parallel_claude", "gemini", "gemini_instructor",
+        "claude_robust", "parallel_claude", "gemini", "gemini_instructor", "test_echo", "bash",
     ),
     "checkpoint": ("checkpoint",),
     "transform": ("data_transform",),

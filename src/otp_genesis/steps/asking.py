@@ -15,8 +15,9 @@ from otp_genesis.errors import ProviderError
 from otp_genesis.model.outcome import Usage
 from otp_genesis.model.prompt import Prompt
 from otp_genesis.steps.claude_options import RetryOptions
-from otp_genesis.steps.ineffective import warn
+from otp_genesis.steps.conversation import Conversation
 from otp_genesis.steps.prompting import Rendered, rendered
+from otp_genesis.steps.warning import warn
 
 LONGEST_PAUSE_S = 300.0
 
@@ -88,9 +89,11 @@ def now() -> str:
     return datetime.now(UTC).isoformat()
 
 
-async def text_of(prompt: Prompt, ctx: Context) -> Rendered:
-    """Return the prompt's text; what its author should know is told. Raises as `rendered` does."""
-    result = await rendered(prompt, ctx)
+async def text_of(prompt: Prompt, ctx: Context, said: Conversation | None = None) -> Rendered:
+    """Return the prompt's text; what its author should know is told. Takes and raises as
+    `rendered` does.
+    """
+    result = await rendered(prompt, ctx, said)
     for note in result.notes:
         await warn(ctx, "prompt", note)
     return result
@@ -175,18 +178,23 @@ def _milliseconds(began: float) -> int:
     return round((time.perf_counter() - began) * 1000)
 
 
-def result(reply: Reply) -> dict[str, Any]:
-    """Return a reply as the result of a step: `text`, `success`, `cost`, and `model` if known."""
+def result(reply: Reply, schema: Any = None) -> dict[str, Any]:
+    """Return a reply as the result of a step: `text`, `success`, `cost`, and `model` if known.
+
+    With a schema that was asked for, `data`, too.
+    """
     told: dict[str, Any] = {"text": reply.text, "success": True, "cost": reply.usage.cost_usd}
     if reply.model is not None:
         told["model"] = reply.model
+    if schema is not None:
+        told["data"] = reply.data
     return told
 
 
-def full_result(answer: Answer, options: Mapping[str, Any]) -> dict[str, Any]:
+def full_result(answer: Answer, options: Mapping[str, Any], schema: Any = None) -> dict[str, Any]:
     """Return the same with `session_id` and what the options want told of the call."""
     reply = answer.reply
-    told = result(reply)
+    told = result(reply, schema)
     if reply.session is not None:
         told["session_id"] = reply.session
     if options.get("retry_config") is not None:
@@ -209,9 +217,11 @@ def _tokens(usage: Usage) -> dict[str, int]:
     return {"input": usage.input_tokens, "output": usage.output_tokens}
 
 
-def gemini_result(reply: Reply) -> dict[str, Any]:
-    """Return a reply with its `tokens`, and the arguments of the first function it calls."""
-    told = {**result(reply), "tokens": _tokens(reply.usage)}
+def gemini_result(reply: Reply, schema: Any = None) -> dict[str, Any]:
+    """Return a reply with its text as `content` too, its `tokens`, and the arguments of the first
+    function it calls.
+    """
+    told = {**result(reply, schema), "content": reply.text, "tokens": _tokens(reply.usage)}
     calls = reply.data.get("function_calls") if isinstance(reply.data, Mapping) else None
     if isinstance(calls, list) and calls:
         told["function_calls"] = calls

@@ -8,7 +8,6 @@ from otp_genesis.contracts.step import Context, NoEffect, Params
 from otp_genesis.contracts.step_type import step
 from otp_genesis.model.outcome import Ok, Outcome
 from otp_genesis.steps.asking import now, step_name
-from otp_genesis.steps.ineffective import tell_ineffective
 
 
 class Checkpoint(Params):
@@ -34,7 +33,6 @@ async def checkpoint(params: Checkpoint, ctx: Context) -> Outcome:
 
     Every finished step is kept, so that a run can be resumed without this step.
     """
-    await tell_ineffective(params, ctx)
     output = {
         "checkpoint_name": params.checkpoint_name or step_name(ctx),
         "state": params.state,

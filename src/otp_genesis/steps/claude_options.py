@@ -177,6 +177,17 @@ def laid_over(preset: Preset | None, own: ClaudeOptions | None) -> dict[str, Any
     return _merged(known, {key: value for key, value in written.items() if value is not None})
 
 
+def together(under: ClaudeOptions | None, over: ClaudeOptions | None) -> ClaudeOptions | None:
+    """Return the options of a step with those of one question in it laid over them, key by key."""
+    if over is None:
+        return under
+    return ClaudeOptions.model_validate(_given(under) | _given(over))
+
+
+def _given(options: ClaudeOptions | None) -> dict[str, Any]:
+    return {} if options is None else options.model_dump(exclude_unset=True)
+
+
 def smart(preset: Preset, options: dict[str, Any]) -> dict[str, Any]:
     """Return the options as `claude_smart` narrows them for a preset.
 

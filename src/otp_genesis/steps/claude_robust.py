@@ -22,8 +22,8 @@ from otp_genesis.steps.asking import (
     within,
 )
 from otp_genesis.steps.claude_options import laid_over
-from otp_genesis.steps.ineffective import warn
 from otp_genesis.steps.legacy_params import ClaudeRobust
+from otp_genesis.steps.warning import warn
 
 
 async def claude_robust(params: ClaudeRobust, ctx: Context) -> Outcome:
@@ -38,7 +38,13 @@ async def claude_robust(params: ClaudeRobust, ctx: Context) -> Outcome:
         told = "'claude_options.retry_config' has no effect: the step's own 'retry_config' counts"
         await warn(ctx, "no-effect", told)
     prompt = await text_of(params.prompt, ctx)
-    request = asking(prompt.text, options, provider=params.provider, session=prompt.session)
+    request = asking(
+        prompt.text,
+        options,
+        provider=params.provider,
+        session=prompt.session,
+        schema=params.output_schema,
+    )
     patience = Patience(
         config.max_retries, config.backoff_strategy, config.base_delay_ms, config.retry_conditions
     )
@@ -46,7 +52,7 @@ async def claude_robust(params: ClaudeRobust, ctx: Context) -> Outcome:
         answer = await answered(request, ctx, limit_s(options), patience)
     except ProviderError as error:
         return await _fallen_back(params, options, str(error), ctx)
-    output = full_result(answer, options)
+    output = full_result(answer, options, params.output_schema)
     output["robustness_metadata"] = {
         "attempt_number": answer.attempts,
         "total_attempts": answer.attempts,

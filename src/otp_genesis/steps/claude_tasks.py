@@ -26,10 +26,10 @@ from otp_genesis.steps.asking import (
     step_name,
     text_of,
 )
-from otp_genesis.steps.claude_options import ClaudeOptions, laid_over
-from otp_genesis.steps.ineffective import warn
+from otp_genesis.steps.claude_options import laid_over, together
 from otp_genesis.steps.legacy_params import BatchTask, ClaudeBatch, ParallelClaude, ParallelTask
 from otp_genesis.steps.side_by_side import at_most
+from otp_genesis.steps.warning import warn
 
 _MENDABLE = (ProviderError, UsageError, ExpressionError, CodebaseError)
 """What fails one task. Anything else ends the step: it would meet all of them."""
@@ -74,7 +74,7 @@ async def claude_batch(params: ClaudeBatch, ctx: Context) -> Outcome:
 
 
 async def _batch_task(params: ClaudeBatch, index: int, task: BatchTask, ctx: Context) -> Done:
-    options = laid_over(params.preset, _both(params.claude_options, task.claude_options))
+    options = laid_over(params.preset, together(params.claude_options, task.claude_options))
     limit_ms = params.batch_config.timeout_per_task
     prompt: Prompt
     if task.prompt is not None:
@@ -93,16 +93,6 @@ async def _batch_task(params: ClaudeBatch, index: int, task: BatchTask, ctx: Con
     except _MENDABLE as error:
         status, told = "error", {"error": str(error)}
     return Done(name, status, told, round((time.perf_counter() - began) * 1000), task.file)
-
-
-def _both(step: ClaudeOptions | None, task: ClaudeOptions | None) -> ClaudeOptions | None:
-    if task is None:
-        return step
-    return ClaudeOptions.model_validate(_plain(step) | _plain(task))
-
-
-def _plain(options: ClaudeOptions | None) -> dict[str, Any]:
-    return {} if options is None else options.model_dump(exclude_unset=True)
 
 
 async def _tell_failures(done: Iterable[Done], ctx: Context) -> None:

@@ -18,7 +18,7 @@ from otp_genesis.steps import codebase_query_git as git
 from otp_genesis.steps import codebase_query_links as links
 from otp_genesis.steps.codebase_query_params import Query
 from otp_genesis.steps.codebase_query_project import Project
-from otp_genesis.steps.ineffective import tell_ineffective, warn
+from otp_genesis.steps.warning import warn
 from otp_genesis.steps.workspace_paths import relative
 
 Answer = Callable[[Any, Project], Awaitable[dict[str, Any]]]
@@ -71,7 +71,6 @@ async def codebase_query(params: CodebaseQuery, ctx: Context) -> Outcome:
     The result holds an answer under the name of each query; one that fails is `{error: …}`, and
     the others go on.
     """
-    await tell_ineffective(params, ctx)
     project = Project(ctx, await _top(params, ctx), _names(params))
     output: dict[str, Any] = {}
     for name, query in params.queries.items():

@@ -22,7 +22,6 @@ from otp_genesis.errors import UsageError
 from otp_genesis.expr.environment import as_text
 from otp_genesis.model.outcome import Failed, Ok, Outcome
 from otp_genesis.steps.document import run_document
-from otp_genesis.steps.ineffective import tell_ineffective
 from otp_genesis.steps.picking import picked
 from otp_genesis.steps.side_by_side import side_by_side
 
@@ -138,7 +137,6 @@ async def pipeline(params: Nested, ctx: Context) -> Outcome:
     block = params.pipeline_file or params.pipeline
     assert block is not None
     config = params.config
-    await tell_ineffective(config, ctx)
     if config.max_depth is not None and (depth := _depth(block.program)) > config.max_depth:
         return Failed(error=f"{depth} pipelines within each other; max_depth is {config.max_depth}")
     inputs = params.inputs

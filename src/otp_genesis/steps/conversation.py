@@ -45,6 +45,12 @@ class Conversation(Frozen):
         return {PREFIX + self.name: self.model_dump(mode="json")}
 
 
+def provider_id(name: str, scope: Scope) -> str:
+    """Return the provider's id of the conversation that was had under a name, or else the name."""
+    known = conversation(scope, name)
+    return (known.session_id if known else None) or name
+
+
 def conversation(scope: Scope, name: str) -> Conversation | None:
     """Return the conversation of that name, or with that id, if there was one so far."""
     state: Mapping[str, Any] = scope.state

@@ -9,7 +9,7 @@ from pydantic import ValidationInfo, field_validator
 from otp_genesis.contracts.step import Context, Params
 from otp_genesis.contracts.step_type import step
 from otp_genesis.model.outcome import Ok, Outcome, succeeded
-from otp_genesis.steps.ineffective import warn
+from otp_genesis.steps.warning import warn
 
 
 class SetVariable(Params):

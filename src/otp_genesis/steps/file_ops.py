@@ -26,7 +26,6 @@ from otp_genesis.steps.file_ops_selecting import (
 )
 from otp_genesis.steps.file_ops_transfer import removed, transferred
 from otp_genesis.steps.file_ops_validating import validated
-from otp_genesis.steps.ineffective import tell_ineffective
 from otp_genesis.steps.workspace_paths import absolute, relative
 
 Told = dict[str, Any]
@@ -42,7 +41,6 @@ Told = dict[str, Any]
 )
 async def file_ops(params: FileOps, ctx: Context) -> Outcome:
     """Do one thing with files of the workspace; the result holds `operation` and its paths."""
-    await tell_ineffective(params, ctx)
     told = await _OPERATIONS[params.operation](params, ctx)
     return told if isinstance(told, Failed) else Ok(output={"operation": params.operation, **told})
 

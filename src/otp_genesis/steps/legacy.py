@@ -1,16 +1,15 @@
-"""The model steps of pipeline_ex: one row each. What they do is in the modules beside."""
+"""The steps of pipeline_ex that ask models, and its smallest ones. What they do is beside."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
-from otp_genesis.contracts.step import Context, Run
+from otp_genesis.contracts.step import Run
 from otp_genesis.contracts.step_type import StepMetadata, StepType, step_type
-from otp_genesis.model.outcome import Outcome
-from otp_genesis.steps import claude, claude_robust, claude_tasks, gemini
-from otp_genesis.steps.ineffective import tell_ineffective
+from otp_genesis.steps import claude, claude_robust, claude_session, claude_tasks, gemini
+from otp_genesis.steps.legacy_echo import test_echo
+from otp_genesis.steps.legacy_shell import bash
 
 SINCE = "0.1"
 
@@ -19,19 +18,13 @@ _AGENT = ("text", "agent")
 
 
 def _row(run: Run[Any], capabilities: Iterable[str], example: str) -> StepType[Any]:
-    """Return the step type that `run` is, named as it; keys without effect are told first."""
-
-    async def telling(params: Any, ctx: Context) -> Outcome:
-        await tell_ineffective(params, ctx)
-        return await run(params, ctx)
-
+    """Return the step type that `run` is, named as it."""
     name: str = run.__name__
     metadata = StepMetadata(
         capabilities=frozenset(capabilities), examples=(example,), legacy_since=SINCE
     )
     # A part of a prompt may be a file: the step starts from the files as they are.
-    declared = step_type(name, run, effects="reads", metadata=metadata)
-    return replace(declared, run=telling)
+    return step_type(name, run, effects="reads", metadata=metadata)
 
 
 STEPS = (
@@ -40,7 +33,7 @@ STEPS = (
         claude.claude_smart, _AGENT, f"- {{name: a, type: claude_smart, preset: analysis, {_SAY}}}"
     ),
     _row(
-        claude.claude_session,
+        claude_session.claude_session,
         (*_AGENT, "sessions"),
         f"- {{name: a, type: claude_session, session_config: {{session_name: talk}}, {_SAY}}}",
     ),
@@ -70,4 +63,6 @@ STEPS = (
         ("text", "structured_output", "tools"),
         f"- {{name: a, type: gemini_instructor, {_SAY}}}",
     ),
+    test_echo,
+    bash,
 )

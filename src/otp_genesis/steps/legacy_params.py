@@ -43,6 +43,8 @@ class Claude(Asking):
 
     prompt: Parts
     claude_options: ClaudeOptions | None = None
+    output_schema: dict[str, Any] | None = None
+    """JSON Schema (2020-12) that the answer must satisfy; the result then holds its `data`, too."""
 
 
 class ClaudeSmart(Claude):
@@ -50,9 +52,8 @@ class ClaudeSmart(Claude):
 
     preset: Preset | None = None
     """What the options begin with; `development` without it."""
-    environment_aware: Annotated[
-        bool, NoEffect("without a preset it is 'development', wherever the run is")
-    ] = False
+    environment_aware: bool = False
+    """Whether the preset is the workflow's `environment.mode`, where none is named."""
     options: Annotated[dict[str, Any] | None, NoEffect("write 'claude_options'")] = None
 
 
@@ -76,15 +77,37 @@ class SessionConfig(Params):
     description: str | None = None
 
 
-class ClaudeSession(Claude):
+class Turn(Params):
+    """One thing that is said in `claude_session`."""
+
+    turn: int | None = None
+    """Its number, for readers: they are said in the order in which they stand."""
+    prompt: Prompt
+    claude_options: ClaudeOptions | None = None
+    """Laid over those of the step."""
+
+
+class ClaudeSession(Asking):
     """Parameters of `claude_session`."""
 
+    prompt: Annotated[Prompt | None, StepNames(steps_named)] = None
+    claude_options: ClaudeOptions | None = None
+    output_schema: dict[str, Any] | None = None
+    """JSON Schema (2020-12) that each answer must satisfy; its result then holds `data`, too."""
     preset: Preset = "analysis"
     session_config: SessionConfig = SessionConfig()
-    conversation: Annotated[Any, NoEffect("write one step for each thing that is said")] = None
+    conversation: Annotated[tuple[Turn, ...], StepNames(steps_named_in_tasks)] = ()
+    """What is said one after the other, each once the one before it was answered; after `prompt`,
+    where there is one."""
     max_turns: Annotated[
         int | None, Field(ge=1), NoEffect("write it in 'claude_options' or 'session_config'")
     ] = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> ClaudeSession:
+        if self.prompt is None and not self.conversation:
+            raise ValueError("give 'prompt', or 'conversation' with one thing to say at least")
+        return self
 
 
 class ExtractionConfig(Params):
@@ -127,8 +150,10 @@ with warnings.catch_warnings():
             Literal["strict", "loose"], NoEffect("an answer always has to fit its schema")
         ] = "strict"
         functions: tuple[str, ...] = ()
-        """Names of functions that the model is offered."""
+        """Names of functions that the model is offered, from the workflow's `gemini_functions`."""
         token_budget: TokenBudget | None = None
+        output_schema: dict[str, Any] | None = None
+        """The same as `schema`, which counts where both are given."""
         timeout_ms: int = Field(default=120_000, ge=1)
 
 
@@ -252,8 +277,10 @@ class Gemini(Asking):
     prompt: Parts
     model: str = "gemini-2.5-flash-lite-preview-06-17"
     token_budget: TokenBudget | None = None
+    output_schema: dict[str, Any] | None = None
+    """JSON Schema (2020-12) that the answer must satisfy; the result then holds its `data`, too."""
     functions: tuple[str, ...] = ()
-    """Names of functions that the model is offered."""
+    """Names of functions that the model is offered, from the workflow's `gemini_functions`."""
     tools: tuple[Annotated[dict[str, Any], BeforeValidator(_named_tool)], ...] = ()
     """Functions with their descriptions, or their names alone."""
     system_instruction: str | None = None

@@ -23,6 +23,7 @@ from otp_genesis.contracts.step_type import step
 from otp_genesis.errors import UsageError
 from otp_genesis.expr.scope import ROOTS, Scope
 from otp_genesis.model.outcome import Failed, Ok, Outcome, Suspended
+from otp_genesis.steps.loops_conditions import Conditions
 from otp_genesis.steps.side_by_side import side_by_side
 from otp_genesis.steps.sources import data_of, step_in_source
 
@@ -101,6 +102,7 @@ class _Loop:
     def __init__(self, params: ForLoop, ctx: Context, items: Sequence[Any]):
         self.params, self.ctx, self.items = params, ctx, items
         self.iterations: list[dict[str, Any]] = []
+        self.conditions = Conditions(ctx)
 
     async def in_order(self) -> Outcome:
         params = self.params
@@ -109,7 +111,7 @@ class _Loop:
         for index in range(len(self.items)):
             local = self._turn(index, previous)
             scope = self.ctx.scope.after(done.variables, done.revision).inside(local)
-            if params.continue_condition is not None and params.continue_condition.holds(scope):
+            if await self._passed_over(scope):
                 self.iterations.append({**self._row(index), "success": True, "skipped": True})
                 continue
             outcome = await self.ctx.run_block(params.steps, str(index), after=done, local=local)
@@ -122,11 +124,15 @@ class _Loop:
                 previous = outcome.output
             elif isinstance(outcome, Failed) and params.break_on_error:
                 return self._broken(outcome)
-            if self._ends(local, done, outcome):
+            if await self._ends(local, done, outcome):
                 break
         return done.model_copy(update={"output": self._summary()})
 
-    def _ends(self, local: dict[str, Any], done: Ok, outcome: Outcome) -> bool:
+    async def _passed_over(self, scope: Scope) -> bool:
+        condition = self.params.continue_condition
+        return condition is not None and await self.conditions.hold(condition, scope)
+
+    async def _ends(self, local: dict[str, Any], done: Ok, outcome: Outcome) -> bool:
         condition = self.params.break_condition
         if condition is None or not isinstance(outcome, Ok):
             return False
@@ -134,7 +140,8 @@ class _Loop:
         loop = {**local["loop"], "results": results}
         scope: Scope = self.ctx.scope.after(done.variables, done.revision)
         # Older documents name the loop's steps without more.
-        return condition.holds(scope.inside({**results, **local, "loop": loop}))
+        inner = scope.inside({**results, **local, "loop": loop})
+        return await self.conditions.hold(condition, inner)
 
     async def side_by_side(self) -> Outcome:
         params = self.params
@@ -170,12 +177,11 @@ class _Loop:
             if stop.is_set():
                 return None
             local = self._turn(index, None)
-            condition = self.params.continue_condition
-            if condition is not None and condition.holds(self.ctx.scope.inside(local)):
+            if await self._passed_over(self.ctx.scope.inside(local)):
                 return None
             outcome = await self.ctx.run_block(self.params.steps, str(index), local=local)
             failed = isinstance(outcome, Failed) and self.params.break_on_error
-            if failed or self._ends(local, Ok(), outcome):
+            if failed or await self._ends(local, Ok(), outcome):
                 stop.set()
             return outcome
 
@@ -258,6 +264,7 @@ async def _while(params: WhileLoop, ctx: Context) -> Outcome:
     done = Ok()
     last: Any = None
     count = 0
+    conditions = Conditions(ctx)
     while True:
         loop = {
             "index": count,
@@ -268,7 +275,7 @@ async def _while(params: WhileLoop, ctx: Context) -> Outcome:
             "parent": ctx.scope.local.get("loop"),
         }
         scope = ctx.scope.after(done.variables, done.revision).inside({"loop": loop})
-        holds = params.condition.holds(scope)
+        holds = await conditions.hold(params.condition, scope)
         if not holds or count >= params.max_iterations:
             break
         outcome = await ctx.run_block(params.steps, str(count), after=done, local={"loop": loop})

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from otp_genesis.contracts.codebase import STARTED_IN, ReadFiles
 from otp_genesis.contracts.step import Context
-from otp_genesis.errors import UsageError, did_you_mean
+from otp_genesis.errors import OutsideJail, UsageError, did_you_mean
 from otp_genesis.expr.environment import as_text
-from otp_genesis.expr.template import fill
+from otp_genesis.expr.language import language
+from otp_genesis.expr.scope import Scope
 from otp_genesis.model.prompt import (
     ClaudeContinue,
     FilePart,
@@ -20,13 +23,19 @@ from otp_genesis.model.prompt import (
     SessionContext,
     StaticPart,
 )
-from otp_genesis.steps.conversation import conversation
+from otp_genesis.steps.conversation import Conversation, conversation
 from otp_genesis.steps.extraction import SUMMARY_LENGTH, formatted, processed, shortened, summarized
 from otp_genesis.steps.picking import NotThere, picked
+from otp_genesis.steps.result_paths import is_field_of_transform, within
 from otp_genesis.steps.workspace_paths import relative
 
 NOTHING = "nil"
 """How nothing stands in a prompt, as pipeline_ex wrote it."""
+_ROOTS = ("inputs", "steps", "state")
+_OUTSIDE = (
+    "copy the file into the workspace, or run with --workspace FOLDER where FOLDER holds it, and"
+    " write the path from there, without '..'"
+)
 
 
 @dataclass
@@ -36,17 +45,20 @@ class Rendered:
     text: str = ""
     session: str | None = None
     notes: list[str] = field(default_factory=list)
+    said: Conversation | None = None
+    """A conversation that goes on within the step that asks."""
 
 
-async def rendered(prompt: Prompt, ctx: Context) -> Rendered:
+async def rendered(prompt: Prompt, ctx: Context, said: Conversation | None = None) -> Rendered:
     """Return the prompt's parts joined by line ends.
 
-    Raises `UsageError` where a part means what is not there, and what reading a file or filling
-    its templates raises.
+    `said` is a conversation that goes on within the step: nobody else sees it yet. Raises
+    `UsageError` where a part means what is not there, and what reading a file or filling its
+    templates raises.
     """
     if isinstance(prompt, str):
         return Rendered(prompt)
-    result = Rendered()
+    result = Rendered(said=said)
     texts = [await _text(part, ctx, result) for part in prompt if part.condition is not False]
     result.text = "\n".join(texts)
     return result
@@ -57,8 +69,7 @@ async def _text(part: Part, ctx: Context, result: Rendered) -> str:
         case StaticPart():
             return as_text(part.content)
         case FilePart():
-            text = await ctx.codebase.read(relative(part.path, ctx))
-            return as_text(fill(text, part.variables)) if part.variables else text
+            return await _file(part, ctx, result)
         case PreviousResponse():
             return _previous(part, ctx, result)
         case SessionContext():
@@ -68,10 +79,38 @@ async def _text(part: Part, ctx: Context, result: Rendered) -> str:
             return part.new_prompt
 
 
+async def _file(part: FilePart, ctx: Context, result: Rendered) -> str:
+    if not part.path.strip():
+        raise UsageError("the 'path' of a part of type 'file' is empty")
+    text = await _read(relative(part.path, ctx), ctx)
+    if not part.variables:
+        return text
+    variables = part.variables
+    roots = {name: variables[name] for name in _ROOTS if isinstance(variables.get(name), dict)}
+    names = Scope(local=variables, **roots).names()
+    workflow = ctx.scope.facts.get("workflow", {})
+    filled = language(strict=bool(workflow.get("strict"))).fill(text, names)
+    result.notes += [f"there is nothing at {name!r} in {part.path}" for name in names.missed]
+    return as_text(filled)
+
+
+async def _read(path: str, ctx: Context) -> str:
+    try:
+        if await ctx.codebase.describe(path) is None:
+            beside: ReadFiles | None = ctx.facts.get(STARTED_IN)
+            if beside is not None and await asyncio.to_thread(beside.describe, path) is not None:
+                return await asyncio.to_thread(beside.read, path)
+            told = f"{path}: there is no such file in the workspace {ctx.codebase.root}"
+            raise UsageError(f"{told}; name another by --workspace ('.' for where you are)")
+        return await ctx.codebase.read(path)
+    except OutsideJail as error:
+        raise UsageError(f"{error}; {_OUTSIDE}") from None
+
+
 def _previous(part: PreviousResponse, ctx: Context, result: Rendered) -> str:
     whole = result_of(part.step, ctx)
     try:
-        value = picked(whole, part.extract) if part.extract is not None else whole
+        value = whole if part.extract is None else within(whole, part.extract, ctx)
         if part.index is not None:
             value = picked(value, f"[{part.index}]")
     except NotThere as error:
@@ -98,13 +137,17 @@ def _worked(part: PreviousResponse, text: str, result: Rendered) -> str:
 
 
 def result_of(step: str, ctx: Context) -> Any:
-    """Return the result of a step before, or what the loop around brings where it is `loop`.
+    """Return the result of a step before, or the `output_field` of a `data_transform` before, or
+    what the loop around brings where it is `loop`.
 
     Raises `UsageError`, which names the nearest.
     """
     steps: Mapping[str, Any] = ctx.scope.steps
     if step in steps:
         return steps[step]
+    for result in reversed(list(steps.values())):
+        if isinstance(result, Mapping) and is_field_of_transform(step, result):
+            return result[step]
     if step == "loop" and "loop" in ctx.scope.local:
         return ctx.scope.local["loop"]
     raise UsageError(f"there is no step {step!r} before this one{did_you_mean(step, steps)}")
@@ -139,7 +182,9 @@ def answer_text(value: Any) -> Any:
 
 
 def _history(part: SessionContext, ctx: Context, result: Rendered) -> str:
-    found = conversation(ctx.scope, part.session_id)
+    said = result.said
+    own = said is not None and said.messages and part.session_id in (said.name, said.session_id)
+    found = said if own else conversation(ctx.scope, part.session_id)
     if found is None:
         told = f"nothing was said in session {part.session_id!r} before this step"
         result.notes.append(told)

@@ -10,6 +10,7 @@ from otp_genesis.contracts.step import Context
 from otp_genesis.errors import UsageError, did_you_mean
 from otp_genesis.steps.picking import picked
 from otp_genesis.steps.prompting import result_of
+from otp_genesis.steps.result_paths import data_of_transform, within
 
 PREVIOUS = "previous_response:"
 CONTEXT = "context:"
@@ -38,7 +39,7 @@ def _of_step(written: str, ctx: Context) -> Any:
     if step not in ctx.scope.steps and not path:
         step, path = _split(step)
     value = result_of(step, ctx)
-    return picked(value, path) if path else value
+    return within(value, path, ctx) if path else data_of_transform(value)
 
 
 def _split(name: str) -> tuple[str, str]:

@@ -7,11 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from otp_genesis.contracts.step import Context, NoEffect, Params, StepNames
+from otp_genesis.contracts.step import Context, NoEffect, Params, ResultName, StepNames
 from otp_genesis.contracts.step_type import step
 from otp_genesis.model.outcome import Ok, Outcome
 from otp_genesis.steps.asking import now, step_name
-from otp_genesis.steps.ineffective import tell_ineffective
 from otp_genesis.steps.sources import data_of, step_in_source
 from otp_genesis.steps.transform_fields import kind_of
 from otp_genesis.steps.transform_operation import Operation
@@ -33,8 +32,9 @@ class DataTransform(Params):
     input_source: Annotated[Any, StepNames(step_in_source), Field(...)]
     """A variable or a step, `previous_response:STEP:path`, `context:PATH`, or the data."""
     operations: tuple[Operation, ...] = ()
-    output_field: str | None = None
-    """The key of the result that the data is under; the step's name without it."""
+    output_field: Annotated[str | None, ResultName()] = None
+    """The key of the result that the data is under; the step's name without it. Sources of later
+    steps may name it, too."""
     output_format: OutputFormat = "none"
     """What becomes of the data: JSON, one JSON a line, CSV or YAML as text, text, the number of its
     items, nothing."""
@@ -53,7 +53,6 @@ class DataTransform(Params):
 )
 async def data_transform(params: DataTransform, ctx: Context) -> Outcome:
     """Change data in steps; the result holds it under `output_field`, and `metadata`."""
-    await tell_ineffective(params, ctx)
     given = data_of(params.input_source, ctx)
     output = formatted(await operated(given, params.operations, ctx), params.output_format)
     metadata = {

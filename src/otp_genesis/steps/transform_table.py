@@ -13,7 +13,6 @@ from otp_genesis.deferred import deferred
 from otp_genesis.errors import GenesisError, UsageError
 from otp_genesis.expr.environment import as_text
 from otp_genesis.expr.loose_values import is_number
-from otp_genesis.steps.ineffective import warn
 from otp_genesis.steps.ordering import SortKey, in_order
 from otp_genesis.steps.sources import PREVIOUS, data_of
 from otp_genesis.steps.transform_aggregating import (
@@ -29,6 +28,7 @@ from otp_genesis.steps.transform_fields import at, no_list, put, value_at
 from otp_genesis.steps.transform_filtering import condition
 from otp_genesis.steps.transform_joining import joined
 from otp_genesis.steps.transform_operation import CASES, Operation, is_path
+from otp_genesis.steps.warning import warn
 
 if TYPE_CHECKING:
     from otp_genesis.steps import json_path
