@@ -167,11 +167,13 @@ class Pipeline:
         named = self.older.get("output_dir") or inner
         return named if isinstance(named, str) else None
 
-    def take_inputs(self, given: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
+    def take_inputs(
+        self, given: dict[str, Any], *, nested: bool = False
+    ) -> tuple[str | None, dict[str, Any]]:
         """Return what is wrong with the given inputs, if anything, and all inputs with defaults.
 
-        That an input is not declared is no flaw by itself in a document that is not strict; see
-        `undeclared`.
+        That a step gives one that is not declared is no flaw by itself where the `nested` document
+        is not strict; see `undeclared`.
         """
         problems = []
         inputs = dict(given)
@@ -182,7 +184,7 @@ class Pipeline:
                 inputs[name] = declared.default
             elif problem := declared.misfit(inputs[name]):
                 problems.append(f"input {name!r} {problem}")
-        if self.strict or problems:
+        if self.strict or problems or not nested:
             problems += self.undeclared(given)
         return ("; ".join(problems) or None), inputs
 

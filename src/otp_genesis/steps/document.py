@@ -20,7 +20,7 @@ _TYPES: dict[str, Any] = {
 
 async def run_document(block: PipelineFile, given: dict[str, Any], ctx: Context) -> Outcome:
     """Run a document as a step: its declared inputs are checked, its variables stay its own."""
-    complaint, inputs = block.program.pipeline.take_inputs(given)
+    complaint, inputs = block.program.pipeline.take_inputs(given, nested=True)
     if complaint:
         return Failed(error=complaint)
     outcome = await ctx.run_block(block, block.program.pipeline.name, inputs=inputs)
