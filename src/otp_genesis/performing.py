@@ -8,13 +8,16 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from otp_genesis.contracts.plugin import CONFIG, Quarantined
 from otp_genesis.contracts.provider import Models, RegisteredProvider
+from otp_genesis.contracts.step import WRITE_OUTPUT
 from otp_genesis.contracts.store import Entry, Store
 from otp_genesis.deferred import deferred
+from otp_genesis.engine.output import write_below
 from otp_genesis.engine.program import Program
 from otp_genesis.engine.report import finished, report
 from otp_genesis.engine.run import Listener, Observer, Run, inner_scope, run_program
@@ -182,6 +185,7 @@ class Performer:
                     **opened.facts,
                     "settings": _settings_of(opened, self.settings),
                     "request": request,
+                    WRITE_OUTPUT: partial(write_below, Path(request.output or ".")),
                 },
             ),
             journal=await store.journal(request.run_id),

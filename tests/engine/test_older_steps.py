@@ -140,13 +140,12 @@ def test_strict_documents_say_it_in_todays_words(bench: Bench) -> None:
 def test_keys_without_effect_are_told_by_check(bench: Bench) -> None:
     """However deep, with the place; what is not written is not told of."""
     text = (
-        "workflow: {name: t, steps: [{name: a, type: claude_batch, tasks: ["
-        "{prompt: hi}, {prompt: hi, output_to_file: x}], claude_options: {print: true}}]}"
+        "workflow: {name: t, steps: [{name: a, type: claude_batch, tasks: [{prompt: hi}, {prompt:"
+        " hi, claude_options: {async_streaming: true}}], claude_options: {print: true}}]}"
     )
     found = [(one.message.split("'")[1], one.column) for one in bench.check(text).warnings]
 
-    assert found == [("output_to_file", text.index("output_to_file") + 1),
-                     ("print", text.index("print") + 1)]  # fmt: skip
+    assert found == [(key, text.index(key) + 1) for key in ("async_streaming", "print")]
 
 
 def test_names_of_the_environment(genesis: Genesis, write: Write) -> None:

@@ -322,7 +322,7 @@ def test_keys_without_effect_are_named(bench: Bench) -> None:
           prompt: hi
         - name: b
           type: parallel_claude
-          parallel_tasks: [{id: x, prompt: hi, output_to_file: x.txt}]
+          parallel_tasks: [{id: x, prompt: hi}]
         - name: c
           type: claude_extract
           prompt: [{type: previous_response, step: b, post_processing: [extract_entities]}]
@@ -332,8 +332,7 @@ def test_keys_without_effect_are_named(bench: Bench) -> None:
     keys = [message.split(" has no effect")[0] for _, message in warnings(bench)]
 
     assert [
-        "'options'", "'streaming'", "'async_streaming'", "'print'", "'output_to_file'",
-        "'use_content_extractor'",
+        "'options'", "'streaming'", "'async_streaming'", "'print'", "'use_content_extractor'",
         "there is no post_processing 'extract_entities'; it does nothing",
         "there is no post_processing 'nonsense'; it does nothing",
     ] == keys  # fmt: skip
@@ -953,3 +952,24 @@ def test_an_instructors_schema_under_its_other_name(bench: Bench) -> None:
     )
 
     assert {"data": 1, "success": True} == result["a"]
+
+
+def test_the_file_of_a_task(bench: Bench) -> None:
+    """Each task's result is written below the output folder; a path that leaves it is told."""
+    scripted(bench, *["ok"] * 3)
+    out = bench.folder / "out"
+    tasks = "[{id: x, prompt: hi, output_to_file: sub/x.json}, {id: y, prompt: hi}]"
+    batch = "[{id: z, prompt: hi, output_to_file: z.json}]"
+    bench.results(
+        f"- {{name: a, type: parallel_claude, parallel_tasks: {tasks}}}\n"
+        f"- {{name: b, type: claude_batch, tasks: {batch}}}",
+        output=str(out),
+    )
+    written = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+
+    assert {"sub/x.json", "z.json"} == written
+    assert "ok" == json.loads((out / "sub" / "x.json").read_text(encoding="utf-8"))["text"]
+    scripted(bench, "ok")
+    away = "[{id: x, prompt: hi, output_to_file: ../x.json}]"
+    result = bench.results(f"- {{name: a, type: parallel_claude, parallel_tasks: {away}}}")["a"]
+    assert "leaves the output folder" in result["individual_results"]["x"]["error"]

@@ -6,6 +6,7 @@ import pytest
 from conftest import Bench
 
 from otp_genesis.model.event import Warned
+from otp_genesis.testing import parse_pipeline
 
 CHILD = """
 workflow:
@@ -93,3 +94,27 @@ def test_keys_without_effect_are_told(bench: Bench) -> None:
     assert [message.split(":")[0] for message in told] == [
         "'memory_limit_mb' has no effect", "'workspace_enabled' has no effect",
     ]  # fmt: skip
+
+
+def test_a_registered_document(bench: Bench) -> None:
+    """`pipeline_ref` names a document that is registered as a step type."""
+    inner = parse_pipeline(
+        "{name: double, inputs: {n: {type: integer}}, steps:"
+        " [{name: a, type: say, value: '{{ inputs.n * 2 }}'}]}"
+    )
+    bench.runtime.steps.register("double", inner)
+    result = bench.results("- {name: d, type: pipeline, pipeline_ref: double, inputs: {n: 4}}")
+
+    assert {"a": 8} == result["d"]
+
+
+@pytest.mark.parametrize(
+    ("ref", "said"),
+    [("nobody", "no step type"), ("say", "the step type 'say' is no document")],
+)
+def test_a_reference_to_no_document(bench: Bench, ref: str, said: str) -> None:
+    """It is told once, at the name."""
+    text = f"workflow: {{name: t, steps: [{{name: d, type: pipeline, pipeline_ref: {ref}}}]}}"
+    (complaint,) = bench.complaints(text)
+
+    assert f"error[unknown-pipeline]: {said}" in complaint

@@ -28,6 +28,11 @@ left it, also after a crash. What a `runs` step leaves in the files is not kept;
 step leaves is."""
 
 
+WRITE_OUTPUT = "write_output"
+"""In a step's `ctx.facts`: a function of a path and an output that writes it below the run's output
+folder, as `output_to_file` does."""
+
+
 class _Deferred:
     """A parameter that the engine prepares and the step only passes on or asks."""
 
@@ -61,6 +66,17 @@ class PipelineFile(Block):
         cls, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         return {"type": "string", "description": "path of a pipeline document"}
+
+
+@dataclass(frozen=True)
+class PipelineRef(PipelineFile):
+    """A block that is a registered document: in a document, the name of the step type it is."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"type": "string", "description": "name of a step type that is a document"}
 
 
 @dataclass(frozen=True)

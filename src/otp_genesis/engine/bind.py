@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from otp_genesis.contracts import step as contract
 from otp_genesis.contracts.ineffective import ineffective
-from otp_genesis.contracts.step import Block, PipelineFile, deferred_kind
+from otp_genesis.contracts.step import Block, PipelineFile, PipelineRef, deferred_kind
 from otp_genesis.contracts.step_type import StepType
 from otp_genesis.engine.older import remedy, translated
 from otp_genesis.engine.program import BoundStep
@@ -196,9 +196,11 @@ class Binder:
             if isinstance(compiled, bool):
                 compiled = STRICT.condition("true" if compiled else "false")
             return None if compiled is None else contract.Condition(compiled)
-        if kind is PipelineFile:
-            program = self.checker.included(visible.pipeline, value, at)
-            return None if program is None else PipelineFile(program)
+        if issubclass(kind, PipelineFile):
+            if kind is PipelineRef:
+                value = self.checker.document_called(visible.pipeline, value, at)
+            included = value and self.checker.included(visible.pipeline, value, at)
+            return kind(included) if included else None
         program = self.checker.block(visible.pipeline, value, at, visible)
         self._refuse_concurrent_writes(program.writes, at, info)
         return Block(program)

@@ -97,6 +97,17 @@ class Checker:
         bound, _ = self._steps(tuple(steps), inner)
         return Program(pipeline, bound)
 
+    def document_called(self, pipeline: Pipeline, name: Any, at: Path) -> Pipeline | None:
+        """Return the document that is registered as a step type under a name."""
+        try:
+            found = self.catalog.resolve(str(name)).entry.pipeline
+            problem = None if found else f"the step type {name!r} is no document"
+        except (UnknownName, PluginError) as error:
+            found, problem = None, str(error)
+        if problem:
+            self.complaints.append(pipeline.document.error(at, "unknown-pipeline", problem))
+        return found
+
     def included(self, pipeline: Pipeline, value: Any, at: Path) -> Program | None:
         """Bind the document that `value` is, or names by its path beside the outer one."""
         try:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from otp_genesis.contracts.params_schema import params_schema
-from otp_genesis.contracts.step import Block, Condition, PipelineFile, deferred_kind
+from otp_genesis.contracts.step import Block, Condition, PipelineFile, PipelineRef, deferred_kind
 from otp_genesis.contracts.step_type import StepType
 from otp_genesis.model.pipeline import CodebaseSpec, Input, StepSettings
 
@@ -99,6 +99,8 @@ def _step(kind: StepType[Any], definitions: dict[str, Any]) -> dict[str, Any]:
 def _deferred(kind: type[Any], mapped: bool, description: str | None) -> dict[str, Any]:
     if kind is Condition:
         schema: dict[str, Any] = dict(_CONDITION)
+    elif kind is PipelineRef:
+        schema = {"type": ["string", "null"]}
     elif kind is PipelineFile:
         document = {"$ref": "#/definitions/workflow"}
         rooted = {"type": "object", "properties": {"workflow": document}, "required": ["workflow"]}

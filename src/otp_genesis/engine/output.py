@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -64,7 +65,12 @@ def write_output(place: Place, template: str, output: Any) -> None:
     if folder is None:
         raise UsageError("output_to_file needs an output folder; pass --output")
     names = place.scope.names(place.bound.facts)
-    name = str(language(strict=place.bound.strict).fill(template, names)).lstrip("/")
+    write_below(folder, str(language(strict=place.bound.strict).fill(template, names)), output)
+
+
+def write_below(folder: Path, name: str, output: Any) -> None:
+    """Write text as it is and data as JSON, to a path below a folder."""
+    name = name.lstrip("/")
     target = (folder / name).resolve()
     if not target.is_relative_to(folder.resolve()):
         raise UsageError(f"output_to_file {name!r} leaves the output folder")

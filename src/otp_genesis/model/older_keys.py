@@ -154,7 +154,6 @@ TYPE_KEYS: dict[str, dict[str, OlderKey]] = {
         )
     },
     "pipeline": {
-        "pipeline_ref": _not("name the file: pipeline_file"),
         "input_schema": _not("declare inputs in the other document: NAME: {type: …}"),
         "config.inherit_providers": _INHERITED,
         "config.inherit_functions": _INHERITED,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
-from otp_genesis.contracts.step import Context
+from otp_genesis.contracts.step import WRITE_OUTPUT, Context
 from otp_genesis.errors import CodebaseError, ExpressionError, ProviderError, UsageError
 from otp_genesis.model.outcome import Ok, Outcome
 from otp_genesis.model.prompt import FilePart, Prompt, StaticPart
@@ -87,12 +87,19 @@ async def _batch_task(params: ClaudeBatch, index: int, task: BatchTask, ctx: Con
         async with asyncio.timeout(limit_ms / 1000):
             answer = await _ask(prompt, options, params.provider, ctx)
         told = full_result(answer, options)
+        _write(task.output_to_file, told, ctx)
     except (TimeoutError, TooSlow) as error:
         status = "timeout"
         told = {"error": str(error) or f"timeout: no answer within {limit_ms} ms"}
     except _MENDABLE as error:
         status, told = "error", {"error": str(error)}
     return Done(name, status, told, round((time.perf_counter() - began) * 1000), task.file)
+
+
+def _write(name: str | None, told: dict[str, Any], ctx: Context) -> None:
+    """Write a task's result to its file, where it names one."""
+    if name is not None:
+        ctx.facts[WRITE_OUTPUT](name, told)
 
 
 async def _tell_failures(done: Iterable[Done], ctx: Context) -> None:
@@ -190,6 +197,7 @@ async def _parallel_task(params: ParallelClaude, task: ParallelTask, ctx: Contex
     try:
         answer = await _ask(task.prompt, options, params.provider, ctx)
         told = result(answer.reply)
+        _write(task.output_to_file, told, ctx)
     except _MENDABLE as error:
         status, told = "error", {"success": False, "error": str(error)}
     return Done(task.id, status, told, round((time.perf_counter() - began) * 1000))

@@ -16,6 +16,7 @@ from otp_genesis.contracts.step import (
     NoEffect,
     Params,
     PipelineFile,
+    PipelineRef,
 )
 from otp_genesis.contracts.step_type import step
 from otp_genesis.errors import UsageError
@@ -112,12 +113,14 @@ class NestedConfig(Params):
 
 
 class Nested(Params):
-    """Parameters of `pipeline`: one of `pipeline_file` and `pipeline`."""
+    """Parameters of `pipeline`: one of `pipeline_file`, `pipeline` and `pipeline_ref`."""
 
     pipeline_file: PipelineFile | None = None
     """Path of a document, beside this one."""
     pipeline: PipelineFile | None = None
     """A document written here."""
+    pipeline_ref: PipelineRef | None = None
+    """The name of a document that is registered as a step type."""
     inputs: dict[str, Any] = {}
     outputs: list[str | Extract] | None = None
     """Which of its results are this step's: `STEP`, or `{path: STEP.field, as: NAME}`; all of them
@@ -126,15 +129,16 @@ class Nested(Params):
 
     @model_validator(mode="after")
     def _one_source(self) -> Nested:
-        if (self.pipeline_file is None) == (self.pipeline is None):
-            raise ValueError("give one of 'pipeline_file' and 'pipeline'")
+        given = (self.pipeline_file, self.pipeline, self.pipeline_ref)
+        if sum(one is not None for one in given) != 1:
+            raise ValueError("give one of 'pipeline_file', 'pipeline' and 'pipeline_ref'")
         return self
 
 
 @step("pipeline", capabilities={"control_flow"})
 async def pipeline(params: Nested, ctx: Context) -> Outcome:
     """Run another document with `inputs`; the result is its outputs, or all its results."""
-    block = params.pipeline_file or params.pipeline
+    block = params.pipeline_file or params.pipeline or params.pipeline_ref
     assert block is not None
     config = params.config
     if config.max_depth is not None and (depth := _depth(block.program)) > config.max_depth:

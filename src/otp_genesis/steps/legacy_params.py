@@ -14,7 +14,6 @@ from otp_genesis.steps.claude_options import ClaudeOptions, Preset
 
 Place = tuple[str | int, ...]
 Parts = Annotated[Prompt, StepNames(steps_named)]
-_TASK_FILE = NoEffect("only the result of a whole step is written to a file")
 _KEPT = NoEffect("every finished step and its variables are kept anyway")
 
 
@@ -177,7 +176,8 @@ class BatchTask(Params):
     """A file of the workspace; it is the prompt where there is none."""
     claude_options: ClaudeOptions | None = None
     """Laid over those of the step."""
-    output_to_file: Annotated[str | None, _TASK_FILE] = None
+    output_to_file: str | None = None
+    """Where its result is written, relative to the output folder."""
 
     @model_validator(mode="after")
     def _says_something(self) -> BatchTask:
@@ -234,7 +234,8 @@ class ParallelTask(Params):
     claude_options: ClaudeOptions | None = None
     condition: bool | None = None
     """Where it is false the task is left out; write it as `{{ expression }}`."""
-    output_to_file: Annotated[str | None, _TASK_FILE] = None
+    output_to_file: str | None = None
+    """Where its result is written, relative to the output folder."""
 
 
 class ParallelConfig(Params):
