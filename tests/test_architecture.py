@@ -52,7 +52,10 @@ VENDORS = (
     "gpt",
     "vertex",
 )
-MODEL_SDKS = ("anthropic", "claude_agent_sdk", "google", "openai", "pydantic_ai", "httpx", "dspy")
+MODEL_SDKS = (
+    "aiohttp", "anthropic", "claude_agent_sdk", "dspy", "genai_prices", "google", "httpx", "httpx2",
+    "keyring", "mcp", "openai", "pydantic_ai", "xllamacpp",
+)  # fmt: skip
 each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 
 

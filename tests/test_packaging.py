@@ -21,15 +21,24 @@ def test_version_is_said_once() -> None:
     assert PROJECT["version"] == otp_genesis.__version__
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+LOCKS = ["requirements.lock", "requirements-dev.lock", "requirements-weights.lock"]
+
+
+@pytest.mark.parametrize("name", LOCKS)
 def test_lock_pins_with_hashes_and_names_no_registry(name: str) -> None:
-    """Every requirement has an exact version and hashes; no address and no model SDK is there."""
+    """Every requirement has an exact version and hashes; no address is there."""
     text = (ROOT / name).read_text()
     entries = re.split(r"\n(?=\S)", text.strip())
 
     assert [] == [one for one in entries if "==" not in one or "--hash=sha256:" not in one]
     assert [] == re.findall(r"https?://|--index|--find-links", text)
-    assert [] == [sdk for sdk in SDKS if re.search(rf"^{sdk}==", text, re.MULTILINE)]
+
+
+def test_base_install_pulls_in_no_model_sdk() -> None:
+    """What everybody installs holds none of the vendors' SDKs."""
+    text = (ROOT / "requirements.lock").read_text()
+
+    assert [] == [sdk for sdk in SDKS if re.search(rf"^{sdk}\b", text, re.MULTILINE)]
 
 
 def test_lock_covers_what_is_asked_for() -> None:

@@ -15,7 +15,15 @@
     + MissingTool                 carries the tool and how to install it
     + ProjectBusy                 another run holds the project
     + StoreUnavailable            the journal cannot be written or read
-  x ProviderError              1  a provider could not answer; carries `retryable`
+  x ProviderError              1  a provider could not answer; carries `retryable`, `retry_after_s`
+    + RateLimited                 it was asked too often: everybody waits before asking it again
+    + Overloaded                  it has too much to do for everybody
+    + NoAnswerInTime
+    + BrokenStream                the answer broke off
+    + ContextTooLong              the request is longer than the model can read
+    + ContentFiltered             the vendor refused the request, or the answer, for what it says
+    + BadCredentials              the key is missing, wrong, or not good for this
+  x BudgetReached              1  no more may be spent; carries the question, where a run waits
   x CodebaseError              1
     + OutsideJail                 a path that leaves the project
     + StaleChange                 the file is not what the change was made for
@@ -28,7 +36,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from otp_genesis.model.diagnostic import Diagnostic
@@ -183,10 +191,77 @@ class StoreUnavailable(EnvironmentLacks):
 class ProviderError(GenesisError):
     """A provider could not answer."""
 
-    def __init__(self, message: str, *, retryable: bool, retry_after_s: float | None = None):
+    def __init__(
+        self,
+        message: str,
+        *,
+        retryable: bool,
+        retry_after_s: float | None = None,
+        output: Any = None,
+    ):
         self.retryable = retryable
         self.retry_after_s = retry_after_s
         """Asking again makes no sense before, where that is known."""
+        self.output = output
+        """What there is to see of it: a model's raw text."""
+        super().__init__(message)
+
+
+class RateLimited(ProviderError):
+    """The provider was asked more often than it allows."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None):
+        super().__init__(message, retryable=True, retry_after_s=retry_after_s)
+
+
+class Overloaded(ProviderError):
+    """The provider has too much to do, or is out of order; it will pass."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None):
+        super().__init__(message, retryable=True, retry_after_s=retry_after_s)
+
+
+class NoAnswerInTime(ProviderError):
+    """The provider did not answer within its limit."""
+
+    def __init__(self, message: str):
+        super().__init__(message, retryable=True)
+
+
+class BrokenStream(ProviderError):
+    """The connection ended before the answer did; `output` is what had come by then."""
+
+    def __init__(self, message: str, *, output: Any = None):
+        super().__init__(message, retryable=True, output=output)
+
+
+class ContextTooLong(ProviderError):
+    """The request is longer than the model can read."""
+
+    def __init__(self, message: str):
+        super().__init__(message, retryable=False)
+
+
+class ContentFiltered(ProviderError):
+    """The vendor refused the request, or the model the answer, for what it says."""
+
+    def __init__(self, message: str, *, output: Any = None):
+        super().__init__(message, retryable=False, output=output)
+
+
+class BadCredentials(ProviderError):
+    """The vendor did not accept the key; it is the provider that is at fault, not the request."""
+
+    def __init__(self, message: str):
+        super().__init__(message, retryable=False)
+
+
+class BudgetReached(GenesisError):
+    """No more may be spent on models."""
+
+    def __init__(self, message: str, *, question: str | None = None):
+        self.question = question
+        """What a person is asked, where the run is to wait for one."""
         super().__init__(message)
 
 

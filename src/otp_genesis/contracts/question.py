@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from otp_genesis.model.frozen import Frozen
 from otp_genesis.model.outcome import Usage
+
+if TYPE_CHECKING:
+    from otp_genesis.contracts.call_site import CallSite
+else:
+    CallSite = Any
+
+
+class McpServer(Frozen):
+    """A server of tools (Model Context Protocol), for the provider to start or to call."""
+
+    type: Literal["stdio", "sse", "http"] = "stdio"
+    command: str | None = None
+    """The program that is started, with `type: stdio`."""
+    args: tuple[str, ...] = ()
+    env: dict[str, str] = {}
+    """What the program finds in its environment beside the harmless part of ours."""
+    url: str | None = None
+    headers: dict[str, str] = {}
 
 
 class Request(Frozen):
@@ -28,8 +46,20 @@ class Request(Frozen):
     """The conversation that this goes on with: the provider that had it is asked again."""
     max_output_tokens: int | None = None
     """How long the answer may be; also what its price is estimated by."""
+    tools: tuple[str, ...] = ()
+    """Names of the codebase's tools that the model may call, while it answers: `Tool.name`."""
+    mcp_servers: dict[str, McpServer] = {}
+    """Whose tools the model may call, too; by a name of one's own."""
+    max_turns: int | None = Field(default=None, ge=1)
+    """How often the model may be asked while it calls tools."""
+    stream: bool = False
+    """Whether the answer is told as it comes, by `ModelSaid` events."""
+    repairs: int = Field(default=2, ge=0)
+    """How often an answer that does not fit `output_schema` is sent back with the errors."""
     options: dict[str, Any] = {}
-    """Passed to the provider as they are."""
+    """Passed to the provider as they are; one that does not know a key leaves it alone."""
+    site: CallSite | None = Field(default=None, exclude=True, repr=False)
+    """Where it is asked from: the files, whom to tell. The gateway sets it."""
 
 
 class Reply(Frozen):
@@ -42,6 +72,8 @@ class Reply(Frozen):
     session: str | None = None
     """The conversation that the answer belongs to, where the provider keeps one."""
     usage: Usage = Usage()
+    requests: int = 1
+    """How many requests to the vendor it took: a model that calls tools is asked several times."""
 
 
 class ModelFacts(Frozen):

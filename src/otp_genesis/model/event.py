@@ -73,6 +73,20 @@ class ModelCalled(_Event):
     """The conversation that the call belongs to."""
 
 
+class ModelSaid(_Event):
+    """A model says something while it answers, calls a tool, or hears what the tool says."""
+
+    kind: Literal["model_said"] = "model_said"
+    path: str
+    provider: str
+    what: Literal["text", "thinking", "tool_call", "tool_result"]
+    text: str
+    """What it says; of a call the arguments as JSON. What is long is cut."""
+    tool: str | None = None
+    failed: bool = False
+    """Whether the tool failed, or the call was refused."""
+
+
 class ProviderHealth(_Event):
     """A provider was found fit, doubtful or unfit to be asked."""
 
@@ -166,6 +180,7 @@ Event = Annotated[
     | StepFinished
     | Noted
     | ModelCalled
+    | ModelSaid
     | ProviderHealth
     | Warned
     | PluginChanged
