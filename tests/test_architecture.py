@@ -23,7 +23,16 @@ FLOORS = (
     {"model"},
     {"expr", "languages"},
     {"contracts"},
-    {"steps", "providers", "codebase", "durable", "engine", "compatibility", "telemetry"},
+    {
+        "steps",
+        "providers",
+        "codebase",
+        "durable",
+        "engine",
+        "compatibility",
+        "telemetry",
+        "loopback",
+    },
     {
         "settings",
         "opening",
