@@ -85,7 +85,7 @@ def _run(step: str, store: str | None) -> float:
             pool = Pool(ProviderRegistry())
             request = RunRequest(run_id="r", pipeline="", name="bench", started_at=0)
             await kept.create(request)
-            run = Run("r", kept, lambda path, settings: pool.models(path, run.emit))
+            run = Run("r", kept, lambda place: pool.models(place.path, place.emit))
             gc.collect()
             began = time.perf_counter()
             outcome = await run_program(run, program, Scope(state={"x": 0}), "bench")

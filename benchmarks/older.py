@@ -78,7 +78,7 @@ def _run(program: Program, store: Callable[[], Store]) -> float:
         pool = Pool(Runtime.in_memory(discover=False).providers)
         request = RunRequest(run_id="r", pipeline="", name="bench", started_at=0)
         await kept.create(request)
-        run = Run("r", kept, lambda path, settings: pool.models(path, run.emit))
+        run = Run("r", kept, lambda place: pool.models(place.path, place.emit))
         gc.collect()
         began = time.perf_counter()
         outcome = await run_program(run, program, Scope(), "bench")

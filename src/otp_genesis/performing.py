@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from otp_genesis.codebase.tools import codebase_tools
+from otp_genesis.contracts.call_site import CallSite, Tape
 from otp_genesis.contracts.plugin import CONFIG, Quarantined
 from otp_genesis.contracts.provider import Models, RegisteredProvider
 from otp_genesis.contracts.step import WRITE_OUTPUT
@@ -20,8 +23,8 @@ from otp_genesis.deferred import deferred
 from otp_genesis.engine.output import write_below
 from otp_genesis.engine.program import Program
 from otp_genesis.engine.report import finished, report
-from otp_genesis.engine.run import Listener, Observer, Run, inner_scope, run_program
-from otp_genesis.errors import GenesisError, StoreUnavailable, UsageError
+from otp_genesis.engine.run import Listener, Observer, Place, Run, inner_scope, run_program
+from otp_genesis.errors import GenesisError, StoreUnavailable
 from otp_genesis.expr.scope import Scope
 from otp_genesis.extension.installing import Registries
 from otp_genesis.model.change import Revision
@@ -30,18 +33,22 @@ from otp_genesis.model.event import (
     Noted,
     PluginChanged,
     RegistryObserved,
+    Replayed,
     RunFinished,
     RunStarted,
     Warned,
 )
 from otp_genesis.model.outcome import Failed, Ok, Suspended
-from otp_genesis.model.pipeline import Pipeline, StepSettings
+from otp_genesis.model.pipeline import Pipeline
 from otp_genesis.model.run import Mode, RunReport, RunRequest, fold
 from otp_genesis.provider_tables import mock
+from otp_genesis.providers.cassette import Cassette
 from otp_genesis.providers.mock import MockProvider
 from otp_genesis.providers.pool import Pool
 from otp_genesis.providers.scripted import ScriptedProvider
+from otp_genesis.providers.secrets import Secrets
 from otp_genesis.settings import Settings, load_settings
+from otp_genesis.spending import BudgetSettings, Spending
 
 if TYPE_CHECKING:
     from otp_genesis import opening, telemetry
@@ -58,6 +65,8 @@ START = "@start"
 """The journal's row for the files at the first start."""
 HEALTH_INTERVAL_S = 30.0
 MOCK = MockProvider.name
+TAPE = "tape"
+"""In a step's `ctx.facts`: the cassette of a run that is recorded or replayed."""
 
 
 class Performer:
@@ -73,6 +82,7 @@ class Performer:
         strategy: str,
         bring: Callable[[], None],
         quarantined: Callable[[], tuple[Quarantined, ...]],
+        secrets: Secrets,
     ):
         self.settings, self.registries = settings, registries
         self.listeners, self.observers = listeners, observers
@@ -82,8 +92,9 @@ class Performer:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._telemetry: telemetry.Telemetry | None = None
         self.pool = Pool(
-            registries.providers, registries.strategies, strategy=strategy, tell=self.broadcast
-        )
+            registries.providers, registries.strategies, strategy=strategy,
+            tell=self.broadcast, secrets=secrets,
+        )  # fmt: skip
 
     async def watch_health(self) -> None:
         """Ask the providers how they are, again and again, while runs are going."""
@@ -98,6 +109,7 @@ class Performer:
 
     async def close(self) -> None:
         """Write out what logs, metrics and traces hold; it may take a few seconds."""
+        await self.pool.close()
         if self._telemetry is not None:
             await asyncio.to_thread(self._telemetry.close)
 
@@ -131,7 +143,7 @@ class Performer:
         async with opening.opened_files(
             request, pipeline, scope, self.settings, needed=needed
         ) as opened:
-            run = await self._prepared(store, request, opened)
+            run = await self._prepared(store, request, pipeline, opened)
             await run.emit(RunStarted(at=began, resumed=resumed, pid=os.getpid()))
             self._going[request.run_id] = run
             try:
@@ -141,6 +153,7 @@ class Performer:
                 )
                 outcome = await run_program(run, program, scope, request.name)
                 await self._tell_registries(run)
+                await self._tell_replayed(run)
             except GenesisError as error:
                 error.run_id = request.run_id
                 with suppress(StoreUnavailable):
@@ -158,33 +171,44 @@ class Performer:
         rows = {} if done else await store.journal(request.run_id)
         return report(request, program, outcome, fold(events), began, rows)
 
-    async def _prepared(self, store: Store, request: RunRequest, opened: opening.Opened) -> Run:
+    async def _prepared(
+        self, store: Store, request: RunRequest, pipeline: Pipeline, opened: opening.Opened
+    ) -> Run:
         only = _who_answers(request.mode)
         if request.mode in ("mock", "mixed") and MOCK not in self.registries.providers:
             self.registries.providers.register(mock(self.settings), origin="built-in")
-        if request.provider is not None:
+        if request.provider is not None and request.mode != "replay":
             await self.pool.require(request.provider, only=only)
 
-        def models(path: str, settings: StepSettings) -> Models:
-            strategy = settings.provider_strategy or request.strategy
+        events = [event for _, event in await store.events(request.run_id)]
+        state = fold(events)
+        budgets = self.settings.section("budget", BudgetSettings)
+        spending = Spending(budgets, pipeline.budget, events, store)
+        settings = _settings_of(opened, self.settings)
+        tests, tape = _test_command(settings), self._tape(request)
+
+        def models(place: Place) -> Models:
+            strategy = place.bound.settings.provider_strategy or request.strategy
             return self.pool.models(
-                path, prepared.emit, prefer=request.provider, strategy=strategy,
+                place.path, prepared.emit, prefer=request.provider, strategy=strategy,
                 sessions=state.sessions, only=only,
+                site=partial(call_site, place, tests, tape), purse=spending.purse(place),
             )  # fmt: skip
 
-        state = fold(event for _, event in await store.events(request.run_id))
+        ground = opened.ground
         prepared = Run(
             run_id=request.run_id,
             store=store,
             models=models,
-            ground=opened.ground,
+            ground=ground,
             facts=_Facts(
                 self.registries,
                 self.bring,
                 {
                     **opened.facts,
-                    "settings": _settings_of(opened, self.settings),
+                    "settings": settings,
                     "request": request,
+                    TAPE: tape,
                     WRITE_OUTPUT: partial(write_below, Path(request.output or ".")),
                 },
             ),
@@ -195,7 +219,16 @@ class Performer:
             listeners=self.listeners,
             observers=tuple(self.observers),
         )
+        if ground is not None:
+            ground.keep = partial(_keep_start, prepared)
         return prepared
+
+    def _tape(self, request: RunRequest) -> Cassette | None:
+        """Return the cassette of a run that is recorded or replayed; one for all of its steps."""
+        if request.cassette is None:
+            return None
+        recording = request.mode == "record"
+        return Cassette(Path(request.cassette), self.pool.secrets, recording=recording)
 
     async def _tell_surroundings(self, run: Run, program: Program) -> None:
         now = time.time()
@@ -206,6 +239,12 @@ class Performer:
         for warning in program.warnings:
             place = f"{warning.file}:{warning.line}:{warning.column}"
             event = Warned(at=now, path=place, code=warning.code, message=warning.message)
+            await run.emit(event)
+
+    async def _tell_replayed(self, run: Run) -> None:
+        tape = run.facts.get(TAPE)
+        if isinstance(tape, Cassette) and not tape.recording:
+            event = Replayed(at=time.time(), cassette=str(tape.path), recordings=tape.used)
             await run.emit(event)
 
     async def _tell_registries(self, run: Run) -> None:
@@ -254,9 +293,35 @@ async def started_from(run: Run, opened: opening.Opened, *, writes: bool) -> Rev
     if start is None and opened.codebase is not None and writes:
         start = await opened.codebase.snapshot()
     if start is not None:
-        event = Noted(at=run.clock(), path=START, message=f"the files are {start.tree[:12]}")
-        await run.store.record(run.run_id, START, Entry("start", Ok(revision=start)), event)
+        await _keep_start(run, start)
     return start
+
+
+async def _keep_start(run: Run, start: Revision) -> None:
+    event = Noted(at=run.clock(), path=START, message=f"the files are {start.tree[:12]}")
+    await run.store.record(run.run_id, START, Entry("start", Ok(revision=start)), event)
+
+
+def call_site(place: Place, tests: Sequence[str] | None, tape: Tape | None) -> CallSite:
+    """Return what a provider finds at a step: files and their tools only where it works on them."""
+    ground = place.run.ground
+    if ground is None or place.bound.kind.effects == "none":
+        return CallSite(path=place.path, tell=place.emit, tape=tape)
+    return CallSite(
+        path=place.path,
+        tell=place.emit,
+        codebase=ground.codebase,
+        about_to_write=place.about_to_write,
+        toolbox=codebase_tools(ground.codebase, tests),
+        tape=tape,
+    )
+
+
+def _test_command(settings: Settings) -> Sequence[str] | None:
+    """Return what `[verify]` says that the tests are run with, if it does."""
+    said = settings.sections.get("verify", {}).get("test")
+    words = shlex.split(said) if isinstance(said, str) else said
+    return words if isinstance(words, list | tuple) and words else None
 
 
 def initial_scope(program: Program, request: RunRequest, settings: Settings) -> Scope:
@@ -278,9 +343,7 @@ def _settings_of(opened: opening.Opened, settings: Settings) -> Settings:
 
 def _who_answers(mode: Mode) -> Callable[[RegisteredProvider], bool] | None:
     """Return who may be asked: in mock mode only those that make their answers up."""
-    if mode == "replay":
-        raise UsageError("--mode replay needs recorded answers, and there is no recorder yet")
-    return {"mock": _made_up, "mixed": None, "live": _is_real}[mode]
+    return {"mock": _made_up, "mixed": None}.get(mode, _is_real)
 
 
 def _made_up(entry: RegisteredProvider) -> bool:

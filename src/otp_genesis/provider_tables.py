@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from otp_genesis.contracts.provider import RegisteredProvider
+from otp_genesis.contracts.entry import Lazy
+from otp_genesis.contracts.provider import ModelFacts, RegisteredProvider
 from otp_genesis.contracts.provider_registry import ProviderRegistry
 from otp_genesis.contracts.registry import Change
 from otp_genesis.errors import UsageError, did_you_mean
+from otp_genesis.providers import KINDS
 from otp_genesis.providers.configure import ProviderSettings, configured
+from otp_genesis.providers.kind import ProviderKind, Surroundings, VendorSettings, kind_named
 from otp_genesis.providers.mock import MockProvider
 from otp_genesis.providers.scripted import ScriptedProvider
+from otp_genesis.providers.secrets import Secrets
 from otp_genesis.settings import FILE, Settings
 
 
 class ProviderTables:
     """The section `[providers]`; raises `UsageError` for what it cannot hold."""
 
-    def __init__(self, settings: Settings, providers: ProviderRegistry):
+    def __init__(self, settings: Settings, providers: ProviderRegistry, secrets: Secrets):
         self.source = settings.source or FILE
         self.strategy = "priority"
         self._providers = providers
@@ -26,8 +32,12 @@ class ProviderTables:
         self._done: dict[str, RegisteredProvider] = {}
         for name, value in settings.sections.get("providers", {}).items():
             if isinstance(value, Mapping):
-                table = settings.table(f"providers.{name}", value, ProviderSettings)
-                self._wanted[name] = table
+                kind = _kind_of(name, value, str(self.source))
+                model = ProviderSettings if kind is None else kind.settings
+                self._wanted[name] = settings.table(f"providers.{name}", value, model)
+                if kind is not None and name not in KINDS:
+                    make = partial(_made, name, kind, self._wanted[name], settings, secrets)
+                    providers.add_lazy(Lazy(name, make))
             elif name == "strategy" and isinstance(value, str):
                 self.strategy = value
             else:
@@ -56,6 +66,43 @@ class ProviderTables:
             near = did_you_mean(name, self._providers.names())
             message = f"[providers.{name}] no provider {name!r}{near}"
             raise UsageError(f"{self.source}: {message}")
+
+
+def _kind_of(name: str, table: Mapping[str, Any], source: str) -> ProviderKind | None:
+    """Return the kind that a table says, or its name is; nothing for a plugin's provider."""
+    said = table.get("kind", name)
+    kind = kind_named(said) if isinstance(said, str) else None
+    if kind is None and "kind" in table:
+        near = did_you_mean(str(said), KINDS)
+        raise UsageError(f"{source}: [providers.{name}] no kind {said!r}{near}")
+    return kind
+
+
+def built_in(name: str, settings: Settings, secrets: Secrets) -> RegisteredProvider:
+    """Return one of the providers that every runtime has, as the settings make it."""
+    if name == ScriptedProvider.name:
+        return scripted(settings)
+    table = settings.sections.get("providers", {}).get(name, {})
+    given = table if isinstance(table, Mapping) else {}
+    # A table may say that what has this name is of another kind.
+    kind = _kind_of(name, given, str(settings.source or FILE))
+    assert kind is not None
+    said = settings.table(f"providers.{name}", given, kind.settings)
+    return _made(name, kind, said, settings, secrets)
+
+
+def _made(
+    name: str, kind: ProviderKind, said: ProviderSettings, settings: Settings, secrets: Secrets
+) -> RegisteredProvider:
+    assert isinstance(said, VendorSettings)
+    folder = settings.home / "providers" / name
+    provider = kind.make(name, said, Surroundings(secrets, folder, settings.environ))
+    models = said.models
+    if said.model is not None and said.model not in [one.name for one in models[:1]]:
+        others = [one for one in models if one.name != said.model]
+        known = [one for one in models if one.name == said.model] or [ModelFacts(name=said.model)]
+        models = (*known, *others)
+    return RegisteredProvider(provider, provider.capabilities, models, origin="built-in")
 
 
 def scripted(settings: Settings) -> RegisteredProvider:

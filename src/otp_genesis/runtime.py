@@ -20,7 +20,8 @@ from otp_genesis.deferred import deferred
 from otp_genesis.errors import PluginError, UsageError
 from otp_genesis.extension.installing import Registries
 from otp_genesis.extension.plugins import Plugins
-from otp_genesis.providers import built_in_strategies
+from otp_genesis.providers import BUILT_IN, built_in_strategies
+from otp_genesis.providers.secrets import Secrets
 from otp_genesis.settings import Settings, load_settings
 from otp_genesis.steps import built_in
 
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
     import asyncio
     from importlib import resources
 
-    from otp_genesis import history, opening, performing, provider_tables
-    from otp_genesis.codebase import record
+    from otp_genesis import history, opening, performing, provider_tables, requesting
     from otp_genesis.compatibility import checkpoint as checkpoints
     from otp_genesis.contracts.plugin import Plugin, Quarantined
     from otp_genesis.contracts.provider import RegisteredProvider
@@ -37,14 +37,12 @@ if TYPE_CHECKING:
     from otp_genesis.contracts.store import Store
     from otp_genesis.durable import memory, sqlite
     from otp_genesis.engine import check as checking
-    from otp_genesis.engine import output as outputs
     from otp_genesis.engine.program import Program
     from otp_genesis.engine.run import Listener, Observer
     from otp_genesis.extension.record import Status
     from otp_genesis.model import event as events
     from otp_genesis.model import load as loading
     from otp_genesis.model import pipeline as documents
-    from otp_genesis.model import run as runs
     from otp_genesis.model.event import Event
     from otp_genesis.model.pipeline import Pipeline
     from otp_genesis.model.run import Mode, RunReport, RunState
@@ -58,21 +56,18 @@ else:
     opening = deferred("otp_genesis.opening")
     performing = deferred("otp_genesis.performing")
     provider_tables = deferred("otp_genesis.provider_tables")
+    requesting = deferred("otp_genesis.requesting")
     checkpoints = deferred("otp_genesis.compatibility.checkpoint")
-    record = deferred("otp_genesis.codebase.record")
     memory = deferred("otp_genesis.durable.memory")
     sqlite = deferred("otp_genesis.durable.sqlite")
     checking = deferred("otp_genesis.engine.check")
-    outputs = deferred("otp_genesis.engine.output")
     events = deferred("otp_genesis.model.event")
     loading = deferred("otp_genesis.model.load")
     documents = deferred("otp_genesis.model.pipeline")
-    runs = deferred("otp_genesis.model.run")
     document_steps = deferred("otp_genesis.steps.document")
 
 HEALTH = "provider health"
 """The background task that asks providers how they are, while runs are going."""
-PACKAGED = "package:"
 
 # A library says nothing unless its user asks for it: without this, warnings go to stderr.
 logging.getLogger("otp_genesis").addHandler(logging.NullHandler())
@@ -98,6 +93,8 @@ class Runtime:
         listeners: Iterable[Listener] = (),
     ):
         self.settings = settings or load_settings()
+        self.secrets = Secrets(self.settings.environ)
+        """Keys that were read; they are taken out of whatever the providers say."""
         self.capabilities = Capabilities()
         self.steps = StepRegistry(self.capabilities, _document)
         self.providers = ProviderRegistry(self.capabilities)
@@ -116,16 +113,19 @@ class Runtime:
             self.steps.add_lazy(kind)
         self._tables: provider_tables.ProviderTables | None = None
         if self.settings.sections.get("providers"):
-            self._tables = provider_tables.ProviderTables(self.settings, self.providers)
-        self.providers.add_lazy(Lazy("scripted", self._scripted))
+            self._tables = provider_tables.ProviderTables(
+                self.settings, self.providers, self.secrets
+            )
+        for name in BUILT_IN:
+            self.providers.add_lazy(Lazy(name, partial(self._provided, name)))
         tables = self.settings.plugins
         self.plugins = Plugins(registries, tables, version=__version__, discover=discover)
         self.plugins.tell = self._changed
         self.plugins.give(plugins)
         self.plugins.give_files((*tables.paths, *map(Path, plugin_files)))
 
-    def _scripted(self) -> RegisteredProvider:
-        return provider_tables.scripted(self.settings)
+    def _provided(self, name: str) -> RegisteredProvider:
+        return provider_tables.built_in(name, self.settings, self.secrets)
 
     @property
     def _performer(self) -> performing.Performer:
@@ -138,6 +138,7 @@ class Runtime:
                 strategy=self._tables.strategy if self._tables else "priority",
                 bring=partial(self.plugins.bring, None),
                 quarantined=lambda: self.quarantined,
+                secrets=self.secrets,
             )
         return self._made
 
@@ -252,8 +253,8 @@ class Runtime:
         It may carry complaints: `check` tells them with its own.
         """
         text = str(name)
-        if text.startswith(PACKAGED):
-            package, _, file = text.removeprefix(PACKAGED).partition("/")
+        if text.startswith(requesting.PACKAGED):
+            package, _, file = text.removeprefix(requesting.PACKAGED).partition("/")
             return loading.load_pipeline(Path(str(resources.files(package))) / file, lenient=True)
         return loading.load_pipeline(Path(text), lenient=True)
 
@@ -292,9 +293,11 @@ class Runtime:
         output: str | None = None,
         approve: bool = False,
         checkpoint: Path | None = None,
+        cassette: Path | None = None,
     ) -> RunReport:
         """Run a pipeline to its end, its failure or its first question.
 
+        In the modes `record` and `replay` the models' answers go to, or come from, the `cassette`.
         What a `checkpoint` file of pipeline_ex says was done is not done again.
         """
         if not isinstance(pipeline, documents.Pipeline):
@@ -304,33 +307,15 @@ class Runtime:
         program = self.check(pipeline)
         if strategy is not None:
             self.strategies.get(strategy)
-        complaint, taken = pipeline.take_inputs(dict(inputs or {}))
-        if complaint:
-            raise UsageError(f"{named}: {complaint}")
-        try:
-            taken = outputs.as_data(taken)
-        except ValueError as error:
-            raise UsageError(f"{named}: an input is no JSON data: {error}") from None
-        if not named.startswith(PACKAGED):
-            named = str(Path(named).resolve())
-        run_id = run_id or history.new_run_id()
-        record.run_folder(self.settings.home, run_id)
-        request = runs.RunRequest(
-            run_id=run_id,
-            pipeline=named,
-            name=pipeline.name,
-            inputs=taken,
-            mode=mode or self.settings.mode,
-            provider=provider or self.settings.provider,
-            strategy=strategy or pipeline.provider_strategy,
-            folder=str(Path.cwd()),
-            workspace=self.settings.folder(
-                workspace, pipeline.workspace_dir, self.settings.workspace
+        request = requesting.run_request(
+            self.settings,
+            pipeline,
+            named,
+            dict(inputs or {}),
+            requesting.Wanted(
+                run_id, mode, provider, strategy, workspace, output, approve, cassette
             ),
-            output=self.settings.folder(output, pipeline.output_dir, self.settings.output),
-            approve=approve,
-            plugins=self.plugins.file_names(),
-            started_at=float(int(time.time())),
+            self.plugins.file_names(),
         )
         async with self._started():
             await self.store.create(request)

@@ -25,7 +25,7 @@ else:
     tomllib = deferred("tomllib")
 
 FILE = "genesis.toml"
-SECTIONS = ("verify", "providers", "plugins", "run", "scan", "telemetry")
+SECTIONS = ("verify", "providers", "plugins", "run", "scan", "telemetry", "budget")
 
 _PLUGIN_LISTS = ("paths", "enabled", "disabled")
 
@@ -133,7 +133,7 @@ class Settings:
     def mode(self) -> str:
         """Who answers for the models where a run does not say; any other word means mock."""
         named = self.environ.get("GENESIS_MODE") or self.environ.get("TEST_MODE") or "live"
-        return named if named in ("live", "mock", "mixed", "replay") else "mock"
+        return named if named in ("live", "mock", "mixed", "record", "replay") else "mock"
 
     @property
     def provider(self) -> str | None:

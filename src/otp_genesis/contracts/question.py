@@ -74,6 +74,8 @@ class Reply(Frozen):
     usage: Usage = Usage()
     requests: int = 1
     """How many requests to the vendor it took: a model that calls tools is asked several times."""
+    cost_known: bool = True
+    """Whether `usage.cost_usd` says what it cost; without prices it is 0."""
 
 
 class ModelFacts(Frozen):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from otp_genesis.model.event import Event
+    from otp_genesis.model.event import Event, ModelCalled
     from otp_genesis.model.outcome import Outcome
     from otp_genesis.model.run import RunRequest
 
@@ -50,6 +50,10 @@ class Store(Protocol):
 
     async def events(self, run_id: str, after: int = 0) -> Sequence[tuple[int, Event]]:
         """Return the events after number `after`, each with its number."""
+        ...
+
+    async def model_calls(self, since: float) -> Sequence[ModelCalled]:
+        """Return the calls to models of all runs since then, in seconds since the epoch."""
         ...
 
     async def forget(self, run_id: str) -> None:

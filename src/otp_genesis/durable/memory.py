@@ -9,7 +9,7 @@ from otp_genesis.errors import UsageError
 
 if TYPE_CHECKING:
     from otp_genesis.contracts.store import Entry
-    from otp_genesis.model.event import Event
+    from otp_genesis.model.event import Event, ModelCalled
     from otp_genesis.model.run import RunRequest
 
 
@@ -56,6 +56,11 @@ class MemoryStore:
     async def events(self, run_id: str, after: int = 0) -> Sequence[tuple[int, Event]]:
         """Return the events, numbered from 1."""
         return tuple(enumerate(self._events[run_id][after:], start=after + 1))
+
+    async def model_calls(self, since: float) -> Sequence[ModelCalled]:
+        """Return the calls since then, run by run."""
+        kept = (event for events in self._events.values() for event in events)
+        return tuple(e for e in kept if e.kind == "model_called" and e.at >= since)
 
     async def forget(self, run_id: str) -> None:
         """Remove the run."""

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from otp_genesis.contracts.store import Entry
 from otp_genesis.errors import StoreUnavailable, UsageError
-from otp_genesis.model.event import Event
+from otp_genesis.model.event import Event, ModelCalled
 from otp_genesis.model.outcome import Outcome
 from otp_genesis.model.run import RunRequest
 
@@ -42,6 +42,9 @@ class SqliteStore:
 
     def __init__(self, path: Path):
         self.path = path
+        self._calls: list[ModelCalled] = []
+        self._read_up_to = 0
+        """The event up to which `_calls` holds the calls to models."""
         with self._failures():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=30, isolation_level=None)
@@ -109,6 +112,20 @@ class SqliteStore:
         with self._failures():
             rows = self._db.execute(query, (run_id, after)).fetchall()
             return tuple((number, _EVENT.validate_json(text)) for number, text in rows)
+
+    async def model_calls(self, since: float) -> Sequence[ModelCalled]:
+        """Return the calls; what was read before is remembered, only new rows are read."""
+        query = (
+            "select number, event from events where number > ?"
+            ' and event like \'%"kind":"model_called"%\' order by number'
+        )
+        with self._failures():
+            (newest,) = self._db.execute("select coalesce(max(number), 0) from events").fetchone()
+            rows = self._db.execute(query, (self._read_up_to,)).fetchall()
+            events = [_EVENT.validate_json(text) for _, text in rows]
+            self._calls += [event for event in events if isinstance(event, ModelCalled)]
+            self._read_up_to = max(newest, *(number for number, _ in rows), self._read_up_to)
+        return tuple(event for event in self._calls if event.at >= since)
 
     async def forget(self, run_id: str) -> None:
         """Remove the run from all tables."""

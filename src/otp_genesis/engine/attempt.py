@@ -14,6 +14,7 @@ from otp_genesis.engine.missed import tell_missed
 from otp_genesis.engine.output import as_journalled, described, kept_promise
 from otp_genesis.engine.validating import judged_soon
 from otp_genesis.errors import (
+    BudgetReached,
     EnvironmentLacks,
     ExpressionError,
     GenesisError,
@@ -22,9 +23,10 @@ from otp_genesis.errors import (
     ProviderError,
 )
 from otp_genesis.expr.scope import Names
+from otp_genesis.model.budget import CHOICES as BUDGET_CHOICES
 from otp_genesis.model.event import StepStarted
 from otp_genesis.model.frozen import trusted
-from otp_genesis.model.outcome import Failed, Ok, Outcome, Skipped
+from otp_genesis.model.outcome import Failed, Ok, Outcome, Skipped, Suspended
 
 if TYPE_CHECKING:
     from otp_genesis.engine.program import BoundStep
@@ -130,7 +132,11 @@ async def perform_once(place: Place, params: Any) -> Outcome:
         limit = f"no result within {limit_s:g} s" if limit_s else None
         return Failed(error=str(error) or limit or "no result in time", retryable=True)
     except ProviderError as error:
-        return Failed(error=str(error), retryable=error.retryable)
+        return Failed(error=str(error), retryable=error.retryable, output=error.output)
+    except BudgetReached as error:
+        if error.question is None:
+            return Failed(error=str(error))
+        return Suspended(question=error.question, choices=BUDGET_CHOICES)
     except (HistoryMismatch, EnvironmentLacks, NoProvider):
         raise
     except GenesisError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -13,7 +14,7 @@ from otp_genesis.contracts.ineffective import ineffective
 from otp_genesis.contracts.step import Block, PipelineFile, PipelineRef, deferred_kind
 from otp_genesis.contracts.step_type import StepType
 from otp_genesis.engine.older import remedy, translated
-from otp_genesis.engine.program import BoundStep
+from otp_genesis.engine.program import BoundStep, Program
 from otp_genesis.engine.references import Visible, expression_complaint
 from otp_genesis.engine.validating import judged
 from otp_genesis.errors import ExpressionError, did_you_mean
@@ -202,7 +203,10 @@ class Binder:
             included = value and self.checker.included(visible.pipeline, value, at)
             return kind(included) if included else None
         program = self.checker.block(visible.pipeline, value, at, visible)
-        self._refuse_concurrent_writes(program.writes, at, info)
+        marks = [mark for mark in info.metadata if isinstance(mark, contract.Concurrent)]
+        if any(not mark.when or self.step.keys.get(mark.when) for mark in marks):
+            self._refuse_concurrent_writes(program, at)
+            program = replace(program, beside=True)
         return Block(program)
 
     def _brought(self, info: FieldInfo) -> set[str]:
@@ -217,9 +221,8 @@ class Binder:
                     names.update(_step_names(self.step.keys.get(field)))
         return names
 
-    def _refuse_concurrent_writes(self, writes: bool, at: Path, info: FieldInfo) -> None:
-        marks = [mark for mark in info.metadata if isinstance(mark, contract.Concurrent)]
-        if writes and any(not mark.when or self.step.keys.get(mark.when) for mark in marks):
+    def _refuse_concurrent_writes(self, program: Program, at: Path) -> None:
+        if program.writes:
             message = "steps that run side by side may not write to the codebase"
             error = self.document.error(at, "concurrent-write", message, key=True)
             self.checker.complaints.append(error)

@@ -13,6 +13,7 @@ from typing import Any
 from otp_genesis.contracts.params_schema import params_schema
 from otp_genesis.contracts.step import Block, Condition, PipelineFile, PipelineRef, deferred_kind
 from otp_genesis.contracts.step_type import StepType
+from otp_genesis.model.budget import Budget
 from otp_genesis.model.pipeline import CodebaseSpec, Input, StepSettings
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
@@ -137,6 +138,7 @@ def _workflow() -> dict[str, Any]:
         "env": {**names, "description": "Environment variables that expressions may read."},
         "requires": {**names, "description": "otp-genesis and plugins, as `NAME>=VERSION`."},
         "provider_strategy": text,
+        "budget": {"anyOf": [_untitled(Budget.model_json_schema()), {"type": "null"}]},
         "codebase": {"anyOf": [codebase, {"type": "null"}]},
         "metadata": {},
         "steps": {**_STEPS, "minItems": 1},

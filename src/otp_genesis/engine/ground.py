@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from otp_genesis.contracts.codebase import Codebase, Revision
@@ -20,10 +21,15 @@ class Ground:
 
     def __init__(self, codebase: Codebase, now: Revision | None = None):
         self.codebase = codebase
+        self.keep: Callable[[Revision], Awaitable[None]] | None = None
+        """Where the files as they were at first are kept for a resumed run, if they must be."""
         self._now = now
+        self._first: Revision | None = None
+        self._keeping = asyncio.Lock()
 
     async def stand_on(self, revision: Revision | None) -> None:
         """Make the files those of `revision`, unless they are known to be."""
+        revision = revision or self._first
         if revision is None or (self._now is not None and self._now.tree == revision.tree):
             return
         await self.codebase.restore(revision)
@@ -32,6 +38,19 @@ class Ground:
     def shake(self) -> None:
         """Say that the files may change from here on."""
         self._now = None
+
+    async def keep_first(self, revision: Revision | None) -> None:
+        """Be ready for changes by a step that was not known to make any.
+
+        Where no state of the files was kept before, the one before the first change is kept now,
+        so that a step which fails, or is taken up again, begins where it began.
+        """
+        async with self._keeping:
+            if revision is None and self._first is None:
+                self._first = await self.codebase.snapshot()
+                if self.keep is not None:
+                    await self.keep(self._first)
+        self.shake()
 
     async def settle(self, before: Revision | None) -> Revision:
         """Keep the files as they are now; the commit that the work is at stays `before`'s."""
@@ -53,11 +72,11 @@ async def _on_the_code(place: Place, ground: Ground, params: Any) -> Outcome:
     kind = place.bound.kind
     before = place.scope.revision
     await ground.stand_on(before)
-    if kind.effects == "reads":
-        return await kind.run(params, place)
-    ground.shake()
+    if kind.effects != "reads":
+        ground.shake()
     outcome = await kind.run(params, place)
-    if kind.effects == "runs" or not isinstance(outcome, Ok):
+    wrote = kind.effects == "writes" or place.touched
+    if not wrote or not isinstance(outcome, Ok):
         return outcome
     settled = await ground.settle(outcome.revision or before)
     return outcome.model_copy(update={"revision": settled})

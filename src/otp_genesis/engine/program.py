@@ -74,6 +74,8 @@ class Program:
     pipeline: Pipeline
     steps: tuple[BoundStep, ...]
     own_scope: bool = False
+    beside: bool = False
+    """Whether its runs may overlap, so that what they do to the files would get mixed up."""
     outputs: Mapping[str, Callable[[Names], Any]] = field(default_factory=dict)
     warnings: tuple[Diagnostic, ...] = ()
     """What does not keep it from running but should be mended."""

@@ -2,82 +2,54 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from otp_genesis.contracts.codebase import Codebase
 from otp_genesis.contracts.provider import Models
 from otp_genesis.contracts.step import Block
-from otp_genesis.contracts.store import Entry, Store
 from otp_genesis.engine.attempt import attempt
-from otp_genesis.engine.ground import Ground
 from otp_genesis.engine.missed import tell_begun, tell_missed
 from otp_genesis.engine.program import BoundStep, Program
-from otp_genesis.errors import EnvironmentLacks, ExpressionError
+from otp_genesis.engine.shared import Listener as Listener
+from otp_genesis.engine.shared import Observer as Observer
+from otp_genesis.engine.shared import Run as Run
+from otp_genesis.errors import CodebaseError, EnvironmentLacks, ExpressionError
 from otp_genesis.expr.language import language
 from otp_genesis.expr.scope import Scope
 from otp_genesis.model.event import Event
 from otp_genesis.model.json_schema import misfits
 from otp_genesis.model.outcome import Failed, Ok, Outcome, Skipped, Suspended
-from otp_genesis.model.pipeline import Pipeline, StepSettings
-
-Clock = Callable[[], float]
-Listener = Callable[[Event], None]
-Observer = Callable[[str, Event], None]
-"""Told the run's id, too."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """What every step of one run shares."""
-
-    run_id: str
-    store: Store
-    models: Callable[[str, StepSettings], Models]
-    """The gateway, told which step asks, and the step's settings."""
-    ground: Ground | None = None
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    journal: Mapping[str, Entry] = field(default_factory=dict)
-    """The rows of the processes before this one."""
-    answers: Mapping[str, str] = field(default_factory=dict)
-    approve: bool = False
-    output: Path | None = None
-    listeners: tuple[Listener, ...] = ()
-    observers: tuple[Observer, ...] = ()
-    clock: Clock = time.time
-
-    def emit(self, event: Event) -> Awaitable[None]:
-        """Keep an event and tell those who listen."""
-        kept = self.store.append(self.run_id, event)
-        return self._told(kept, event) if self.listeners or self.observers else kept
-
-    def record(self, path: str, entry: Entry, event: Event) -> Awaitable[None]:
-        """Keep a step's outcome with the event that tells of it, and tell those who listen."""
-        kept = self.store.record(self.run_id, path, entry, event)
-        return self._told(kept, event) if self.listeners or self.observers else kept
-
-    async def _told(self, kept: Awaitable[None], event: Event) -> None:
-        await kept
-        self.tell(event)
-
-    def tell(self, event: Event) -> None:
-        """Tell those who listen."""
-        for listener in self.listeners:
-            listener(event)
-        for observer in self.observers:
-            observer(self.run_id, event)
+from otp_genesis.model.pipeline import Pipeline
 
 
 class Place:
     """`Context` of one step: the run, and where in it the step stands."""
 
-    __slots__ = ("_blocks", "_models", "bound", "path", "run", "scope")
+    __slots__ = (
+        "_blocks",
+        "_models",
+        "beside",
+        "bound",
+        "outer",
+        "path",
+        "run",
+        "scope",
+        "touched",
+    )
 
-    def __init__(self, run: Run, path: str, scope: Scope, bound: BoundStep):
-        self.run, self.path, self.scope, self.bound = run, path, scope, bound
+    def __init__(
+        self,
+        run: Run,
+        path: str,
+        scope: Scope,
+        bound: BoundStep,
+        outer: Place | None = None,
+        beside: bool = False,
+    ):
+        self.run, self.path, self.scope, self.bound, self.outer = run, path, scope, bound, outer
+        self.beside, self.touched = beside, False
         self._blocks = 0
         self._models: Models | None = None
 
@@ -85,7 +57,7 @@ class Place:
     def models(self) -> Models:
         """All providers together."""
         if self._models is None:
-            self._models = self.run.models(self.path, self.bound.settings)
+            self._models = self.run.models(self)
         return self._models
 
     @property
@@ -94,6 +66,18 @@ class Place:
         if self.run.ground is None:
             raise EnvironmentLacks("this run has no codebase; give it a workspace")
         return self.run.ground.codebase
+
+    async def about_to_write(self) -> None:
+        """Let a model change the files; raise `CodebaseError` where this step's may not."""
+        ground, effects = self.run.ground, self.bound.kind.effects
+        if ground is None or effects == "none":
+            raise CodebaseError(f"a {self.bound.type!r} step does not work on files")
+        if self.beside:
+            raise CodebaseError("other steps work beside this one: it may read, but change nothing")
+        if effects == "reads":
+            # Kept before it is said: another call of this step waits for it, too.
+            await ground.keep_first(self.scope.revision)
+            self.touched = True
 
     @property
     def answer(self) -> str | None:
@@ -131,7 +115,7 @@ class Place:
             scope = scope.inside(local or {})
         # A branch may be called `a/b`; in a path it is one word.
         key = key.replace("%", "%25").replace("/", "%2F")
-        return await run_program(self.run, program, scope, f"{self.path}/{key}")
+        return await run_program(self.run, program, scope, f"{self.path}/{key}", self)
 
 
 def inner_scope(pipeline: Pipeline, outer: Scope, inputs: Mapping[str, Any]) -> Scope:
@@ -147,7 +131,9 @@ def inner_scope(pipeline: Pipeline, outer: Scope, inputs: Mapping[str, Any]) -> 
     return replace(scope, state=filled, unresolved=tuple(names.missed))
 
 
-async def run_program(run: Run, program: Program, scope: Scope, path: str) -> Outcome:
+async def run_program(
+    run: Run, program: Program, scope: Scope, path: str, outer: Place | None = None
+) -> Outcome:
     """Run the steps in order; the first that fails or waits ends the block.
 
     The output maps each step to its result (or is what the document declares as its outputs), the
@@ -156,10 +142,11 @@ async def run_program(run: Run, program: Program, scope: Scope, path: str) -> Ou
     results: dict[str, Any] = {}
     changed: dict[str, Any] = {}
     scope = scope.opened()
+    beside = program.beside or (outer is not None and outer.beside)
     if program.own_scope:
         await tell_begun(run, program.pipeline, scope, path)
     for bound in program.steps:
-        place = Place(run, f"{path}/{bound.name}", scope, bound)
+        place = Place(run, f"{path}/{bound.name}", scope, bound, outer, beside)
         outcome = await attempt(place)
         match outcome:
             case Ok(output=output, variables=variables, revision=revision):

@@ -62,6 +62,8 @@ class ModelCalled(_Event):
     model: str | None = None
     duration_s: float
     usage: Usage = Usage()
+    requests: int = 1
+    """How many requests to the vendor it took."""
     error: str | None = None
     strategy: str = ""
     """By which the providers were put in order."""
@@ -71,6 +73,15 @@ class ModelCalled(_Event):
     """Those that were not asked before this one, each with the reason."""
     session: str | None = None
     """The conversation that the call belongs to."""
+
+
+class Replayed(_Event):
+    """The models' answers of a run came from a recording."""
+
+    kind: Literal["replayed"] = "replayed"
+    cassette: str
+    recordings: tuple[str, ...]
+    """The hashes of those that were asked for."""
 
 
 class ModelSaid(_Event):
@@ -181,6 +192,7 @@ Event = Annotated[
     | Noted
     | ModelCalled
     | ModelSaid
+    | Replayed
     | ProviderHealth
     | Warned
     | PluginChanged

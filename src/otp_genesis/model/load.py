@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from otp_genesis.errors import InvalidDocument, UsageError, did_you_mean, nearest
+from otp_genesis.model.budget import Budget
 from otp_genesis.model.diagnostic import Diagnostic
 from otp_genesis.model.document import Document, read_document
 from otp_genesis.model.document import Path as Place
+from otp_genesis.model.frozen import Frozen
 from otp_genesis.model.older_header import HEADER, TOLD, has_header, without_header
 from otp_genesis.model.older_keys import OLDER_KEYS
 from otp_genesis.model.pipeline import CodebaseSpec, Input, Pipeline, Step
@@ -27,8 +29,10 @@ SUFFIXES = (".yaml", ".yml", ".json", "")
 
 WORKFLOW_KEYS = (
     "name", "description", "version", "strict", "inputs", "outputs", "steps", "variables", "env",
-    "codebase", "metadata", "requires", "provider_strategy", "output_schema",
+    "codebase", "metadata", "requires", "provider_strategy", "output_schema", "budget",
 )  # fmt: skip
+
+Record = TypeVar("Record", bound=Frozen)
 
 
 def load_pipeline(source: str | Path, *, lenient: bool = False) -> Pipeline:
@@ -246,7 +250,8 @@ class _Reader:
             requires=self._names(data, root, "requires", "a list such as ['otp-genesis>=0.1']"),
             provider_strategy=self._string(data, root, "provider_strategy"),
             output_schema=self._typed(data, root, "output_schema", dict, "a JSON Schema"),
-            codebase=self._codebase(data, root),
+            codebase=self._record(data, root, "codebase", CodebaseSpec),
+            budget=self._record(data, root, "budget", Budget),
         )
 
     def steps(self, value: Any, at: Place) -> list[Step]:
@@ -321,17 +326,17 @@ class _Reader:
                 self._complain((*place, "default"), "wrong-type", f"the default {problem}")
         return inputs
 
-    def _codebase(self, data: dict[str, Any], at: Place) -> CodebaseSpec | None:
-        if data.get("codebase") is None:
+    def _record(
+        self, data: dict[str, Any], at: Place, key: str, model: type[Record]
+    ) -> Record | None:
+        if data.get(key) is None:
             return None
         try:
-            return CodebaseSpec.model_validate(data["codebase"])
+            return model.model_validate(data[key])
         except ValidationError as error:
-            place = (*at, "codebase")
-            found = model_complaints(
-                self.document, place, error.errors(), CodebaseSpec.model_fields
+            self.complaints += model_complaints(
+                self.document, (*at, key), error.errors(), model.model_fields
             )
-            self.complaints += found
             return None
 
     def _names(self, data: dict[str, Any], at: Place, key: str, what: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from otp_genesis.errors import did_you_mean
+from otp_genesis.model.budget import Budget
 from otp_genesis.model.diagnostic import Diagnostic
 from otp_genesis.model.document import Document, Path
 from otp_genesis.model.frozen import Frozen
@@ -104,6 +105,9 @@ class StepSettings(Frozen):
         default=None,
         description="How the providers are put in order that its model calls go to.",
     )
+    budget: Budget | None = Field(
+        default=None, description="The most that it, and the steps inside, may spend on models."
+    )
 
 
 COMMON_KEYS = ("name", "type", *StepSettings.model_fields)
@@ -148,6 +152,8 @@ class Pipeline:
     """How providers are chosen, where a step does not say."""
     output_schema: dict[str, Any] | None = None
     """JSON Schema 2020-12 that the outputs must satisfy."""
+    budget: Budget | None = None
+    """The most that the whole run may spend on models."""
     older: dict[str, Any] = field(default_factory=dict)
     """What keys of older documents say, as far as they are read; see `older_keys`."""
     complaints: tuple[Diagnostic, ...] = field(default=(), repr=False)

@@ -12,7 +12,7 @@ from otp_genesis.model import event as ev
 from otp_genesis.model.frozen import Frozen
 from otp_genesis.model.outcome import Usage
 
-Mode = Literal["live", "mock", "mixed", "replay"]
+Mode = Literal["live", "mock", "mixed", "record", "replay"]
 """Who answers for the models: those that are there; only prepared answers; those that are there,
 and prepared answers where nobody is; recorded answers."""
 
@@ -35,6 +35,8 @@ class RunRequest(Frozen):
     """Where it was asked for, absolute: prompts of older documents name files from there."""
     workspace: str | None = None
     output: str | None = None
+    cassette: str | None = None
+    """Where the models' answers are recorded, or replayed from; absolute."""
     approve: bool = False
     plugins: tuple[str, ...] = ()
     """Files that are plugins, absolute."""

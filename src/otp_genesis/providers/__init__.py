@@ -10,6 +10,10 @@ from otp_genesis.contracts.provider_registry import Strategies, Strategy
 
 STRATEGIES = ("priority", "cheapest", "fastest", "least_loaded", "round_robin", "weighted")
 """Those that ship; a test holds it against what `strategies` says."""
+KINDS = ("claude", "anthropic", "gemini", "openai", "local")
+"""The kinds of providers that reach a model; each is a module beside this one, with a `KIND`."""
+BUILT_IN = ("scripted", *KINDS)
+"""The providers that every runtime has."""
 
 
 def built_in_strategies() -> Strategies:

@@ -5,28 +5,33 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from otp_genesis.contracts.call_site import NOWHERE, CallSite
 from otp_genesis.contracts.provider import Provider, Reply, Request
-from otp_genesis.errors import NoProvider, ProviderError
-from otp_genesis.model.event import Event, ModelCalled, ProviderHealth, Warned
+from otp_genesis.errors import NoProvider, ProviderError, RateLimited
+from otp_genesis.model.budget import Spent
+from otp_genesis.model.event import Event, ModelCalled, ModelSaid, ProviderHealth, Warned
 from otp_genesis.model.json_schema import misfits
 from otp_genesis.model.outcome import Usage
-from otp_genesis.providers.estimate import tokens_of
+from otp_genesis.providers.budget import Purse
+from otp_genesis.providers.estimate import price_of, tokens_of
 from otp_genesis.providers.record import Record, shortened
 from otp_genesis.providers.roster import Only
 from otp_genesis.providers.selection import Selection
 from otp_genesis.providers.strangers import answer_of, counts
 from otp_genesis.providers.structured import extract
+from otp_genesis.providers.tape import Recorded
 
 if TYPE_CHECKING:
     from otp_genesis.providers.pool import Pool
 
-MAX_REPAIRS = 2
-"""How often an answer that does not fit its schema is sent back with the errors."""
+MAX_ROUNDS = 3
+"""How often all are asked where the last of them says that it is asked too often."""
 
 Emit = Callable[[Event], Awaitable[None]]
+Site = Callable[[], CallSite]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ class _Hop:
 class _Heard:
     """What came of one call: a reply or an error."""
 
-    seconds: float
+    seconds: float = 0.0
     reply: Reply | None = None
     error: ProviderError | asyncio.CancelledError | None = None
 
@@ -60,47 +65,135 @@ class Gateway:
         strategy: str | None = None,
         sessions: MutableMapping[str, str] | None = None,
         only: Only | None = None,
+        *,
+        site: Site | None = None,
+        purse: Purse | None = None,
     ):
         self._pool, self._path, self._emit = pool, path, emit
         self._prefer, self._strategy = prefer, strategy
         self._sessions = {} if sessions is None else sessions
-        self._only = only
+        self._only, self._site, self._purse = only, site, purse
 
     async def available(self, *needs: str) -> bool:
         """Whether any provider that offers all of `needs` can be asked now.
 
         Raises `UsageError` for a capability that nobody declared.
         """
+        recorded = self._recorded(self._here())
+        if recorded is not None and not recorded.tape.recording:
+            return recorded.available(needs)
         selection = await self._selected(Request(prompt="", needs=frozenset(needs)))
+        if recorded is not None:
+            recorded.keep_available(needs, bool(selection.chosen))
         return bool(selection.chosen)
 
     async def complete(self, request: Request) -> Reply:
         """Answer through the first of those selected that can.
 
         Raises `UsageError` for a capability or a strategy that does not exist, `NoProvider` where
-        none is fit to be asked, and `ProviderError` where all failed, or where those that are fit
-        are not asked for a while because they failed before; it may be retried then.
+        none is fit to be asked, `BudgetReached` where no more may be spent, and `ProviderError`
+        where all failed, or where those that are fit are not asked for a while because they failed
+        before; it may be retried then.
         """
-        selection = await self._selected(request)
-        if not selection.chosen:
-            raise refusal(request.needs, selection, self._pool.clock())
+        site = self._here()
+        recorded = self._recorded(site)
+        request = request.model_copy(update={"site": site})
+        if recorded is None:
+            return await self._answered(request)
+        if not recorded.tape.recording:
+            return await self._replayed(recorded, request)
+        try:
+            reply = await self._answered(request)
+        except (ProviderError, NoProvider) as error:
+            recorded.keep_failure(request, error, self._wire_of(error))
+            raise
+        recorded.keep(request, reply, wire=self._speaks_wire(reply.provider))
+        return reply
+
+    async def _answered(self, request: Request) -> Reply:
         failures: dict[str, ProviderError] = {}
+        for _ in range(MAX_ROUNDS):
+            selection = await self._selected(request)
+            if not selection.chosen:
+                raise refusal(request.needs, selection, self._pool.clock())
+            failures = {}
+            reply = await self._asked_in_turn(selection, request, failures)
+            if reply is not None:
+                return reply
+            if not any(isinstance(error, RateLimited) for error in failures.values()):
+                break
+        text = "; ".join(f"{name}: {error}" for name, error in failures.items())
+        last = list(failures.values())[-1]
+        waits = [one.retry_after_s for one in failures.values() if one.retry_after_s is not None]
+        error = ProviderError(
+            text,
+            retryable=any(one.retryable for one in failures.values()),
+            retry_after_s=min(waits, default=None),
+            output=last.output,
+        )
+        error.provider = next(iter(failures)) if len(failures) == 1 else None
+        raise error
+
+    async def _asked_in_turn(
+        self, selection: Selection, request: Request, failures: dict[str, ProviderError]
+    ) -> Reply | None:
+        """Return the first answer, or nothing where all have failed."""
         told: dict[str, str] = {}
-        for number, entry in enumerate(selection.chosen):
+        records = [selection.record(entry) for entry in selection.chosen]
+        if len(records) > 1:
+            # One that said it is asked too often comes after those that did not.
+            records.sort(key=lambda record: record.throttle.paused)
+        for number, record in enumerate(records):
             passed_over = {**selection.passed_over, **told}
-            hop = _Hop(selection.record(entry), number, selection.strategy, passed_over)
+            hop = _Hop(record, number, selection.strategy, passed_over)
             try:
                 reply = await self._ask(hop, request)
             except ProviderError as error:
-                failures[entry.name] = error
+                failures[record.name] = error
                 asked = not isinstance(error, _Resting)
-                told[entry.name] = shortened(f"failed: {error}" if asked else str(error))
+                told[record.name] = shortened(f"failed: {error}" if asked else str(error))
                 continue
             if (session := reply.session or request.session) is not None:
-                self._sessions[session] = entry.name
+                self._sessions[session] = record.name
             return reply
-        text = "; ".join(f"{name}: {error}" for name, error in failures.items())
-        raise ProviderError(text, retryable=any(one.retryable for one in failures.values()))
+        return None
+
+    async def _replayed(self, recorded: Recorded, request: Request) -> Reply:
+        """Answer from the tape; who recorded at the wire answers from there."""
+        answer = recorded.answer(request)
+        if isinstance(answer, str):
+            record = self._pool.record_of(answer)
+            return await self._ask(_Hop(record, 0, "replay", {}), request)
+        await self._emit(
+            ModelCalled(
+                at=time.time(), path=self._path, provider=answer.provider, model=answer.model,
+                duration_s=0.0, strategy="replay", session=answer.session,
+            )
+        )  # fmt: skip
+        return answer
+
+    def _here(self) -> CallSite:
+        """Return where this is asked from; what is told from there is free of secrets."""
+        site = replace(NOWHERE, path=self._path, tell=self._emit)
+        if self._site is not None:
+            site = self._site()
+        return replace(site, tell=self._told) if self._pool.secrets.any else site
+
+    async def _told(self, event: Event) -> None:
+        if isinstance(event, ModelSaid):
+            event = event.model_copy(update={"text": self._pool.secrets.redact(event.text)})
+        await self._emit(event)
+
+    def _recorded(self, site: CallSite) -> Recorded | None:
+        return None if site.tape is None else Recorded(site.tape, site)
+
+    def _speaks_wire(self, provider: str) -> bool:
+        return bool(getattr(self._pool.record_of(provider).entry.provider, "speaks_wire", False))
+
+    def _wire_of(self, error: Exception) -> str | None:
+        """Return who failed, where that was at a wire of its own and nobody else was asked."""
+        name = error.provider if isinstance(error, ProviderError) else None
+        return name if name is not None and self._speaks_wire(name) else None
 
     async def _selected(self, request: Request) -> Selection:
         session = request.session
@@ -127,7 +220,7 @@ class Gateway:
     async def _ask(self, hop: _Hop, request: Request) -> Reply:
         """Ask one provider, and again with the errors where its answer does not fit."""
         asked = request
-        for _ in range(MAX_REPAIRS + 1):
+        for _ in range(request.repairs + 1):
             reply = await self._call(hop, asked)
             if request.output_schema is None:
                 return reply
@@ -138,31 +231,39 @@ class Gateway:
             again = f"{request.prompt}\n\nYour last answer did not fit the schema:\n{told}"
             asked = request.model_copy(update={"prompt": again})
         message = f"no answer that fits the schema: {problems[0]}; it said: {reply.text[:1000]}"
-        raise ProviderError(message, retryable=True)
+        raise ProviderError(message, retryable=True, output={"text": reply.text})
 
     async def _call(self, hop: _Hop, request: Request) -> Reply:
-        """Make one call within the provider's limits, and tell of it.
+        """Make one call within the provider's limits and the budgets, and tell of it.
 
         Whatever happens, what it holds is given back.
         """
-        record = hop.record
+        record, purse = hop.record, self._purse
         period = None
-        estimated = sum(tokens_of(request))
+        estimated = tokens_of(request)
+        heard = _Heard()
         # Counted before anything is awaited: what is chosen meanwhile must see that this one is.
         record.enter()
         try:
-            async with record.throttle.slot(estimated):
+            async with record.throttle.slot(sum(estimated)):
                 now = self._pool.clock()
                 # It was waited for, perhaps, and others may have met with failures meanwhile.
                 if (why := record.rest(now)) is not None:
                     raise _Resting(why, retryable=True)
-                period, change = record.begin(now)
-                if change is not None:
-                    await self._emit(change)
-                heard = await self._heard(record.entry.provider, request)
+                cost = _cost(record, request, estimated)
+                if purse is not None:
+                    await purse.take(cost)
+                try:
+                    period, change = record.begin(now)
+                    if change is not None:
+                        await self._emit(change)
+                    heard = await self._heard(record.entry.provider, request)
+                finally:
+                    if purse is not None:
+                        purse.give_back(cost, _spent(heard))
             change = self._taken_in(record, period, heard)
             if heard.reply is not None and (used := _tokens(heard.reply.usage)):
-                record.throttle.correct(estimated, used)
+                record.throttle.correct(sum(estimated), used)
         finally:
             record.leave(period)
         await self._emit(self._event(hop, request, heard))
@@ -171,21 +272,45 @@ class Gateway:
         if heard.error is not None:
             raise heard.error
         assert heard.reply is not None
+        if purse is not None and purse.counts_money and not heard.reply.cost_known:
+            await self._warn_of_unknown_price(record, heard.reply)
         return heard.reply
+
+    async def _warn_of_unknown_price(self, record: Record, reply: Reply) -> None:
+        key = (record.name, reply.model)
+        if key in self._pool.unpriced:
+            return
+        self._pool.unpriced.add(key)
+        model = f" of {reply.model!r}" if reply.model else ""
+        message = (
+            f"{record.name}: the price{model} is not known, so that no budget counts what it costs;"
+            f" give it in genesis.toml: [[providers.{record.name}.models]]"
+        )
+        await self._emit(Warned(at=time.time(), path=self._path, code="budget", message=message))
 
     async def _heard(self, provider: Provider, request: Request) -> _Heard:
         began = self._pool.clock()
+        secrets = self._pool.secrets
         try:
             reply = await answer_of(provider, request)
         # A cancellation is raised again, once what the call held is given back and told of.
         except (ProviderError, asyncio.CancelledError) as error:
+            if secrets.any and isinstance(error, ProviderError):
+                error.args = (secrets.redact(str(error)),)
+                error.output = secrets.redacted(error.output)
             return _Heard(self._pool.clock() - began, error=error)
+        if secrets.any:
+            said = {"text": secrets.redact(reply.text), "data": secrets.redacted(reply.data)}
+            reply = reply.model_copy(update=said)
         return _Heard(self._pool.clock() - began, reply)
 
     def _taken_in(self, record: Record, period: int, heard: _Heard) -> ProviderHealth | None:
         now, error = self._pool.clock(), heard.error
         if error is None:
+            record.throttle.answered()
             return record.answered(period, heard.seconds, now)
+        if isinstance(error, RateLimited):
+            error.retry_after_s = record.throttle.pause(error.retry_after_s)
         if isinstance(error, ProviderError):
             jitter = self._pool.jitter()
             return record.failed(period, str(error), now, jitter, counts=counts(error))
@@ -202,6 +327,7 @@ class Gateway:
             model=reply.model if reply else request.model,
             duration_s=heard.seconds,
             usage=reply.usage if reply else Usage(),
+            requests=reply.requests if reply else 1,
             error=None if error is None else "cancelled" if cancelled else str(error),
             strategy=hop.strategy,
             hop=hop.number,
@@ -229,6 +355,22 @@ def refusal(needs: frozenset[str], selection: Selection, now: float) -> NoProvid
     wait = max(min(one.circuit.until for one in resting) - now, 0.0)
     message = f"no provider can be asked now: {told}"
     return ProviderError(message, retryable=True, retry_after_s=wait)
+
+
+def _cost(record: Record, request: Request, estimated: tuple[int, int]) -> Spent:
+    """Return what a call will take by estimate; an unknown price counts nothing."""
+    price = price_of(record.entry, request.model)
+    into, out = estimated
+    cost = 0.0 if price is None else price[0] * into + price[1] * out
+    return Spent(cost, into + out, 1, 0.0)
+
+
+def _spent(heard: _Heard) -> Spent:
+    """Return what a call took."""
+    if heard.reply is None:
+        return Spent(0.0, 0, 1 if heard.error is not None else 0, heard.seconds)
+    usage = heard.reply.usage
+    return Spent(usage.cost_usd, _tokens(usage), heard.reply.requests, heard.seconds)
 
 
 def _tokens(usage: Usage) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import Field
 
 from otp_genesis.contracts.provider import ModelFacts, Provider
+from otp_genesis.providers import KINDS
 from otp_genesis.providers.configure import ProviderSettings
 from otp_genesis.providers.secrets import SecretReference, Secrets
 
@@ -51,18 +52,9 @@ class ProviderKind:
     """`make(name, settings, surroundings)`."""
 
 
-_KINDS = ("claude", "anthropic", "gemini", "openai", "local")
-"""Each is a module beside this one with a `KIND`."""
-
-
-def kind_names() -> tuple[str, ...]:
-    """Return the names of the kinds; there is a provider of that name for each."""
-    return _KINDS
-
-
 def kind_named(name: str) -> ProviderKind | None:
     """Return the kind, if there is one of that name."""
-    if name not in _KINDS:
+    if name not in KINDS:
         return None
     kind: ProviderKind = import_module(f"otp_genesis.providers.{name}").KIND
     return kind

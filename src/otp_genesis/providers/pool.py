@@ -13,11 +13,13 @@ from otp_genesis.contracts.provider_registry import ProviderRegistry, Strategies
 from otp_genesis.errors import NoProvider, UnknownName, UsageError, did_you_mean
 from otp_genesis.model.event import Event, ProviderHealth
 from otp_genesis.providers import built_in_strategies
+from otp_genesis.providers.budget import Purse
 from otp_genesis.providers.circuit import DEFAULT_POLICY, CircuitPolicy
 from otp_genesis.providers.explain import Explanation, explained
-from otp_genesis.providers.gateway import Emit, Gateway, refusal
+from otp_genesis.providers.gateway import Emit, Gateway, Site, refusal
 from otp_genesis.providers.record import Record
 from otp_genesis.providers.roster import Only, Plan, Question, Roster
+from otp_genesis.providers.secrets import Secrets
 from otp_genesis.providers.selection import Selection, select
 from otp_genesis.providers.strangers import health_of
 
@@ -33,6 +35,7 @@ AGAIN_AFTER_S = 1.0
 class Pool:
     """All providers of a runtime. It may be used from several event loops, one after the other.
 
+    `secrets` are taken out of whatever the providers say.
     `strategy` is the one that holds where neither a request nor a run names one. `clock` counts
     seconds and never goes back; `jitter` gives numbers from 0 to 1. `tell` hears what the checks
     of `watch` and `check_all` find.
@@ -49,11 +52,15 @@ class Pool:
         jitter: Callable[[], float] = random.random,
         tell: Tell | None = None,
         check_limit_s: float = CHECK_LIMIT_S,
+        secrets: Secrets | None = None,
     ):
         self.strategies = built_in_strategies() if strategies is None else strategies
         self.strategy, self.clock, self.jitter = strategy, clock, jitter
         self.faulty: set[Strategy] = set()
         """Strategies whose fault was told of; it is told once."""
+        self.unpriced: set[tuple[str, str | None]] = set()
+        """Providers and models without a known price that were told of."""
+        self.secrets = Secrets({}) if secrets is None else secrets
         self._roster = Roster(registry, policy)
         self._tell, self._check_limit_s = tell, check_limit_s
         # A lock belongs to an event loop, the pool to none.
@@ -69,14 +76,30 @@ class Pool:
         strategy: str | None = None,
         sessions: MutableMapping[str, str] | None = None,
         only: Only | None = None,
+        site: Site | None = None,
+        purse: Purse | None = None,
     ) -> Models:
         """Return what the step at `path` sees of the providers; its events go to `emit`.
 
         `prefer` is asked, and nobody else, where a request names no provider. `sessions` maps a
         conversation to the provider that has it; it is read and written. `only` says of whom the
         run may ask at all; give the same function to all steps of a run, for plans are kept by it.
+        `site` makes what a provider finds at the step, `purse` says how much the step may spend.
         """
-        return Gateway(self, path, emit, prefer, strategy, sessions, only)
+        return Gateway(self, path, emit, prefer, strategy, sessions, only, site=site, purse=purse)
+
+    def record_of(self, name: str) -> Record:
+        """Return what is known of a provider; raise `UnknownName`."""
+        found = {one.name: one for one in self._roster.records()}
+        if name not in found:
+            raise UnknownName("provider", name, sorted(found))
+        return found[name]
+
+    async def close(self) -> None:
+        """Let the providers that were asked let go of what they hold: those that have a `close`."""
+        for record in self._roster.known():
+            if record.calls and hasattr(record.entry.provider, "close"):
+                await record.entry.provider.close()
 
     async def chosen(
         self,

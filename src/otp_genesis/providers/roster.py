@@ -132,6 +132,10 @@ class Roster:
                 view.plans[question] = found
         return found
 
+    def known(self) -> Iterable[Record]:
+        """Return the records there are, without reading the registry again."""
+        return self._view.records.values()
+
     def records(self) -> Iterable[Record]:
         """Return every provider's record, by priority, then by name."""
         return self.refresh().records.values()

@@ -41,6 +41,11 @@ class Secrets:
         self.environ = environ
         self._known: dict[str, str] = {}
 
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to take out of texts."""
+        return bool(self._known)
+
     def read(self, reference: str) -> SecretStr | None:
         """Return the key that a reference points to; nothing where there is none.
 

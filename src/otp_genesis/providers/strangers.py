@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from otp_genesis.contracts.provider import Health, Provider, Reply, Request
-from otp_genesis.errors import GenesisError, ProviderError
+from otp_genesis.errors import BadCredentials, GenesisError, ProviderError, RateLimited
 
 
 def _cancellations() -> int:
@@ -68,8 +68,14 @@ class _Flaw(ProviderError):
 
 
 def counts(error: ProviderError) -> bool:
-    """Whether the circuit breaker counts it: not where the provider refused this one request."""
-    return error.retryable or isinstance(error, _Flaw)
+    """Whether the circuit breaker counts it.
+
+    Not where the provider refused this one request, and not where it was asked too often: it is
+    well, and is left alone for as long as it says.
+    """
+    if isinstance(error, RateLimited):
+        return False
+    return error.retryable or isinstance(error, _Flaw | BadCredentials)
 
 
 def _told(error: BaseException) -> str:

@@ -12,6 +12,8 @@ from aiolimiter import AsyncLimiter
 from otp_genesis.contracts.provider import Limits
 
 _MINUTE_S = 60.0
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 60.0
 
 
 class Throttle:
@@ -32,11 +34,30 @@ class Throttle:
         """Wait until a call of about so many tokens may be made; it lasts as long as the block."""
         gates = self._of_this_loop()
         async with gates.slots or nullcontext():
+            await gates.rested()
             if gates.requests is not None:
                 await gates.requests.acquire()
             if gates.tokens is not None:
                 await gates.tokens.take(tokens)
             yield
+
+    def pause(self, retry_after_s: float | None) -> float:
+        """Let nobody through for a while, because the provider said that it was asked too often.
+
+        Where it does not say for how long, it is 1 s, and twice as long each time that it says so
+        again; a call that is answered ends that. Returns the seconds.
+        """
+        return self._of_this_loop().pause(retry_after_s)
+
+    @property
+    def paused(self) -> bool:
+        """Whether nobody is let through now because of that."""
+        gates = self._gates.get(asyncio.get_running_loop())
+        return gates is not None and gates.paused
+
+    def answered(self) -> None:
+        """Take note that the provider answers."""
+        self._of_this_loop().refused = 0
 
     def correct(self, estimated: int, used: int) -> None:
         """Count what a call used, where its estimate was counted before."""
@@ -54,14 +75,38 @@ class Throttle:
 class _Gates:
     """What keeps the limits in one event loop."""
 
-    __slots__ = ("requests", "slots", "tokens")
+    __slots__ = ("_loop", "_until", "refused", "requests", "slots", "tokens")
 
     def __init__(self, limits: Limits):
+        self._loop = asyncio.get_running_loop()
+        self._until = 0.0
+        self.refused = 0
+        """How often in a row the provider said that it was asked too often."""
         at_once, requests = limits.concurrency, limits.requests_per_minute
         self.slots = None if at_once is None else asyncio.Semaphore(at_once)
         self.requests = None if requests is None else _limiter(requests)
         tokens = limits.tokens_per_minute
         self.tokens = None if tokens is None else _Tokens(tokens)
+
+    def pause(self, retry_after_s: float | None) -> float:
+        now = self._loop.time()
+        if self._until > now and retry_after_s is None:
+            # Said to a call that was under way when the pause began: it is the same news.
+            return self._until - now
+        wait = FIRST_PAUSE_S * 2**self.refused if retry_after_s is None else retry_after_s
+        wait = min(wait, LONGEST_PAUSE_S)
+        self.refused = min(self.refused + 1, 10)
+        self._until = max(self._until, now + wait)
+        return self._until - now
+
+    @property
+    def paused(self) -> bool:
+        return self._until > self._loop.time()
+
+    async def rested(self) -> None:
+        # More than once only where it is said again meanwhile.
+        while (left := self._until - self._loop.time()) > 0:  # noqa: ASYNC110
+            await asyncio.sleep(left)
 
 
 def _limiter(a_minute: float) -> AsyncLimiter:
