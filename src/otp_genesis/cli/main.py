@@ -13,6 +13,7 @@ from typing import Any
 import typer
 
 from otp_genesis.cli import (
+    cassette,
     check,
     evaluate,
     metrics,
@@ -45,6 +46,7 @@ app.command("providers")(providers.providers)
 app.command("metrics")(metrics.metrics)
 app.add_typer(runs.app, name="runs")
 app.add_typer(otp.app, name="otp")
+app.add_typer(cassette.app, name="cassette")
 
 
 USAGE_ERROR: Any = typer.BadParameter.__mro__[-4]

@@ -31,8 +31,12 @@ def run(
     prompt: Annotated[str | None, typer.Option(help="The input `prompt`.")] = None,
     provider: Annotated[str | None, typer.Option(help="Ask this provider.")] = None,
     mode: Annotated[
-        Literal["live", "mock", "mixed", "replay"] | None,
+        Literal["live", "mock", "mixed", "record", "replay"] | None,
         typer.Option(help="Who answers for the models; TEST_MODE where it is not said."),
+    ] = None,
+    cassette: Annotated[
+        Path | None,
+        typer.Option(help="The file for --mode record and replay; else beside the document."),
     ] = None,
     workspace: Annotated[str | None, typer.Option(help="The folder steps work in.")] = None,
     output: Annotated[str | None, typer.Option(help="Where `output_to_file` writes.")] = None,
@@ -66,6 +70,7 @@ def run(
         return await runtime.run(
             file, inputs, run_id=chosen, mode=mode, provider=provider, strategy=strategy,
             workspace=workspace, output=output, approve=approve, checkpoint=checkpoint,
+            cassette=cassette,
         )  # fmt: skip
 
     report = carried_out(work, chosen, quiet=quiet or as_json, ask=not as_json, plugins=plugins)

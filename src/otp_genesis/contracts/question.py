@@ -39,6 +39,8 @@ class Request(Frozen):
     """Capabilities that the provider must have."""
     provider: str | None = None
     """Ask this one, and no other."""
+    prefers: tuple[str, ...] = ()
+    """Those of these names are asked before the others, in this order, where they can be."""
     model: str | None = None
     strategy: str | None = None
     """The strategy by which the providers are put in order, where it is not the run's."""

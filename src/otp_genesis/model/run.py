@@ -12,6 +12,8 @@ from otp_genesis.model import event as ev
 from otp_genesis.model.frozen import Frozen
 from otp_genesis.model.outcome import Usage
 
+NOTE_LENGTH = 160
+"""Characters of what a model says that progress shows."""
 Mode = Literal["live", "mock", "mixed", "record", "replay"]
 """Who answers for the models: those that are there; only prepared answers; those that are there,
 and prepared answers where nobody is; recorded answers."""
@@ -111,6 +113,11 @@ def advance(state: RunState, event: ev.Event) -> RunState:
             return state
         case ev.Noted():
             return replace(state, note=event.message)
+        case ev.ModelSaid():
+            said = " ".join(filter(None, (event.tool, *event.text.split())))
+            return replace(state, note=f"{event.provider}: {said[:NOTE_LENGTH]}")
+        case ev.Replayed():
+            return replace(state, note=f"{len(event.recordings)} answers of {event.cassette}")
         case ev.CommandRan():
             return replace(state, command_s=state.command_s + event.duration_s)
         case ev.ModelCalled():

@@ -137,7 +137,10 @@ def read_rows(path: Path, *, must_exist: bool = True) -> list[dict[str, Any]]:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the cassette {path}: {error}") from None
     rows = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    # Not splitlines: what JSON leaves as it is breaks lines there.
+    for number, line in enumerate(text.removesuffix("\n").split("\n"), start=1):
+        if not line and not text:
+            break
         try:
             row = json.loads(line)
             known = row["version"] == VERSION and {"hash", "request", "answer"} <= row.keys()

@@ -141,6 +141,9 @@ class Gateway:
         told: dict[str, str] = {}
         records = [selection.record(entry) for entry in selection.chosen]
         if len(records) > 1:
+            if (liked := request.prefers) and request.strategy is None:
+                places = {name: place for place, name in enumerate(liked)}
+                records.sort(key=lambda record: places.get(record.name, len(liked)))
             # One that said it is asked too often comes after those that did not.
             records.sort(key=lambda record: record.throttle.paused)
         for number, record in enumerate(records):
@@ -174,10 +177,9 @@ class Gateway:
 
     def _here(self) -> CallSite:
         """Return where this is asked from; what is told from there is free of secrets."""
-        site = replace(NOWHERE, path=self._path, tell=self._emit)
-        if self._site is not None:
-            site = self._site()
-        return replace(site, tell=self._told) if self._pool.secrets.any else site
+        site = NOWHERE if self._site is None else self._site()
+        # Whether there are any is not known yet: a key is read when it is first needed.
+        return replace(site, path=self._path, tell=self._told)
 
     async def _told(self, event: Event) -> None:
         if isinstance(event, ModelSaid):

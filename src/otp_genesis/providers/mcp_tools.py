@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from otp_genesis.contracts.question import McpServer
 from otp_genesis.contracts.tool import Tool, ToolFailed
@@ -79,7 +79,7 @@ async def _transport(name: str, server: McpServer, stack: AsyncExitStack) -> Any
             command=server.command, args=list(server.args), env=dict(server.env)
         )
         # What it says on stderr is not ours to print.
-        silence = stack.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
+        silence = stack.enter_context(_nowhere())
         return mcp_stdio.stdio_client(parameters, errlog=silence)
     if server.url is None:
         raise ProviderError(f"the MCP server {name!r} has no url", retryable=False)
@@ -87,6 +87,12 @@ async def _transport(name: str, server: McpServer, stack: AsyncExitStack) -> Any
         return mcp_sse.sse_client(server.url, headers=dict(server.headers))
     http = await stack.enter_async_context(httpx2.AsyncClient(headers=dict(server.headers)))
     return mcp_http.streamable_http_client(server.url, http_client=http)
+
+
+@contextmanager
+def _nowhere() -> Iterator[TextIO]:
+    with Path(os.devnull).open("w", encoding="utf-8") as file:
+        yield file
 
 
 def _caller(client: mcp.Client, tool: str) -> Any:

@@ -22,6 +22,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "files": ("read_file", "write_file", "edit_file", "search"),
     "command": ("command",),
     "prompt": ("prompt",),
+    "agent": ("agent",),
     "gate": ("gate",),
     "legacy": (
         "claude", "claude_smart", "claude_session", "claude_extract", "claude_batch",

@@ -20,6 +20,8 @@ from otp_genesis.steps.prompting import Rendered, rendered
 from otp_genesis.steps.warning import warn
 
 LONGEST_PAUSE_S = 300.0
+CLAUDE = ("claude", "anthropic")
+"""Who is asked first by a step that says Claude, where the run names nobody."""
 
 
 class TooSlow(ProviderError):
@@ -126,8 +128,11 @@ def asking(
         output_schema=schema,
         needs=frozenset(wanted),
         provider=provider,
+        prefers=CLAUDE,
         model=options.get("model"),
         session=session,
+        mcp_servers=options.get("mcp_servers") or {},
+        max_turns=options.get("max_turns"),
         options=dict(options),
     )
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+from pydantic import Field
+
 from otp_genesis.contracts.provider import Request
+from otp_genesis.contracts.question import McpServer
 from otp_genesis.contracts.step import CapabilityNames, Context, Params
 from otp_genesis.contracts.step_type import step
 from otp_genesis.model.outcome import Ok, Outcome
@@ -19,7 +22,17 @@ class Prompt(Params):
     model: str | None = None
     needs: Annotated[list[str], CapabilityNames()] = []
     """Capabilities that the provider must have beside `text`."""
+    mcp_servers: dict[str, McpServer] = {}
+    """Servers of tools that the model may call, by a name of one's own."""
+    max_turns: int | None = Field(default=None, ge=1)
+    """How often the model may be asked while it calls tools."""
+    max_output_tokens: int | None = Field(default=None, ge=1)
+    stream: bool = False
+    """Whether the answer is told while it comes."""
+    repairs: int = Field(default=2, ge=0)
+    """How often an answer that does not fit `output_schema` is sent back with the errors."""
     options: dict[str, Any] = {}
+    """For the provider: `temperature`, …"""
     output_schema: dict[str, Any] | None = None
     """JSON Schema (2020-12) that the answer must satisfy; it is then data."""
 
@@ -33,6 +46,8 @@ async def prompt(params: Prompt, ctx: Context) -> Outcome:
     needs: set[str] = {"text", *params.needs}
     if params.output_schema is not None:
         needs.add("structured_output")
+    if params.mcp_servers:
+        needs.add("tools")
     reply = await ctx.models.complete(
         Request(
             prompt=params.prompt,
@@ -41,6 +56,11 @@ async def prompt(params: Prompt, ctx: Context) -> Outcome:
             needs=frozenset(needs),
             provider=params.provider,
             model=params.model,
+            max_output_tokens=params.max_output_tokens,
+            mcp_servers=params.mcp_servers,
+            max_turns=params.max_turns,
+            stream=params.stream,
+            repairs=params.repairs,
             options=params.options,
         )
     )
