@@ -135,7 +135,7 @@ def test_a_run_waits_for_a_person(bench: Bench) -> None:
     async def go(*answers: str) -> list[tuple[str, Any]]:
         runtime = bench.runtime
         report = await runtime.run(path, workspace=str(bench.folder))
-        seen = [(report.status, report.question)]
+        seen: list[tuple[str, Any]] = [(report.status, report.question)]
         for answer in answers:
             await runtime.answer(report.run_id, answer)
             report = await runtime.resume(report.run_id)

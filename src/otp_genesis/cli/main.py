@@ -16,6 +16,7 @@ from otp_genesis.cli import (
     cassette,
     check,
     evaluate,
+    mcp,
     metrics,
     migrate,
     otp,
@@ -44,6 +45,7 @@ app.command("plugins")(registries.plugins)
 app.command("schema")(registries.schema)
 app.command("providers")(providers.providers)
 app.command("metrics")(metrics.metrics)
+app.command("mcp")(mcp.mcp)
 app.add_typer(runs.app, name="runs")
 app.add_typer(otp.app, name="otp")
 app.add_typer(cassette.app, name="cassette")

@@ -11,7 +11,7 @@ from otp_genesis.contracts.step_type import step
 from otp_genesis.errors import did_you_mean
 from otp_genesis.model.event import Noted
 from otp_genesis.model.outcome import Failed, Ok, Outcome
-from otp_genesis.otp.plan import Plan, limited, make_plan
+from otp_genesis.otp.plan import Plan, limited, make_plan, of_findings
 from otp_genesis.otp.plan_documents import plan_documents
 from otp_genesis.otp.projects import (
     counted_kin,
@@ -51,6 +51,8 @@ class MakePlan(Params):
 
     goal: str
     only: list[str] | None = None
+    fingerprints: list[str] = []
+    """Keep the items for these findings only; all with `[]`."""
     max_items: int = 0
     """Keep so many items at most; 0 keeps all."""
 
@@ -61,6 +63,11 @@ async def plan_refactor(params: MakePlan, ctx: Context) -> Outcome:
     project, report = current_project(ctx), current_findings(ctx, params.only)
     name = Path(str(ctx.facts.get("project") or ctx.codebase.root)).name
     plan = make_plan(project, report, rules_of(ctx), name=name, goal=params.goal)
+    known = {item.finding.fingerprint for item in plan.items}
+    for fingerprint in params.fingerprints:
+        if fingerprint not in known:
+            return Failed(error=f"no finding {fingerprint!r} can be an item; scan again")
+    plan = of_findings(plan, params.fingerprints)
     return Ok(output=limited(plan, params.max_items).model_dump(mode="json"))
 
 

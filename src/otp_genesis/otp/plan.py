@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Literal
 
 from otp_genesis.model.change import ChangeSet
@@ -187,11 +187,20 @@ def _joined(parts: Sequence[Sequence[str]]) -> str:
 
 def limited(plan: Plan, count: int) -> Plan:
     """Return the plan with its first `count` items only; 0 means all."""
-    if count <= 0:
+    return plan if count <= 0 else _of(plan, plan.items[:count])
+
+
+def of_findings(plan: Plan, fingerprints: Collection[str]) -> Plan:
+    """Return the plan with the items for these findings only; none named means all."""
+    if not fingerprints:
         return plan
-    kept = {item.id for item in plan.items[:count]}
-    items = [
+    return _of(plan, [item for item in plan.items if item.finding.fingerprint in fingerprints])
+
+
+def _of(plan: Plan, items: Sequence[PlanItem]) -> Plan:
+    kept = {item.id for item in items}
+    whole = [
         item.model_copy(update={"depends_on": tuple(i for i in item.depends_on if i in kept)})
-        for item in plan.items[:count]
+        for item in items
     ]
-    return plan.model_copy(update={"items": tuple(items)})
+    return plan.model_copy(update={"items": tuple(whole)})
