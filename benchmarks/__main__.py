@@ -9,13 +9,25 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import data, engine, older, refactor, registry, selection, startup
+from benchmarks import (
+    data,
+    engine,
+    gateway,
+    older,
+    openai_adapter,
+    refactor,
+    registry,
+    selection,
+    startup,
+)
 from benchmarks.table import Figure, printed
 
 ALL = {
     "data": data.figures,
     "engine": engine.figures,
+    "gateway": gateway.figures,
     "older": older.figures,
+    "openai_adapter": openai_adapter.figures,
     "registry": registry.figures,
     "selection": selection.figures,
     "startup": startup.figures,

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 
 MOST_SHOWN = 30
+MOST_IN_A_LINE = 2
+"""More providers than these are told a line each."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -151,11 +153,11 @@ class NoProvider(GenesisError):
 
     def __init__(self, needs: Iterable[str], lacking: Mapping[str, str]):
         self.needs, self.lacking = frozenset(needs), dict(lacking)
-        known = "; ".join(f"{name}: {why}" for name, why in sorted(self.lacking.items()))
-        super().__init__(
-            f"no provider offers {', '.join(sorted(self.needs))}"
-            f" ({known or 'no provider is registered'})"
-        )
+        told = [f"{name}: {why}" for name, why in sorted(self.lacking.items())]
+        known = f" ({'; '.join(told) or 'no provider is registered'})"
+        if len(told) > MOST_IN_A_LINE:
+            known = ":" + "".join(f"\n  {one}" for one in told)
+        super().__init__(f"no provider offers {', '.join(sorted(self.needs))}{known}")
 
 
 class EnvironmentLacks(GenesisError):

@@ -103,7 +103,7 @@ def test_wrong_words(genesis: Genesis, write: Write) -> None:
     """Each is one message with the nearest, and the exit code of wrong usage."""
     write("ask.yaml", ASK)
     cases = {
-        ("providers", "nobody"): "error: no provider named 'nobody'; known: scripted",
+        ("providers", "nobody"): "error: no provider named 'nobody'; known: anthropic, claude",
         ("providers", "--explain", "--needs", "tool"): "no capability 'tool'; did you mean 'tools'",
         ("providers", "--explain", "--strategy", "x"): "error: no strategy named 'x'; known: ",
         ("run", "ask.yaml", "--strategy", "cheap"): "did you mean 'cheapest'?",

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from conftest import GENESIS, Genesis, Write
 
+from otp_genesis.providers import BUILT_IN
+
 DOCUMENT = """
 workflow:
   name: hello
@@ -240,7 +242,10 @@ def test_providers(genesis: Genesis, write: Write) -> None:
     assert without.returncode == 3
     assert "unavailable: it has no script" in without.stdout
     assert genesis("providers", "--check", GENESIS_SCRIPT=script).returncode == 0
-    (one,) = listed
+    assert [entry["name"] for entry in listed] == sorted(BUILT_IN)
+    assert [entry["name"] for entry in listed if entry["available"]] == ["scripted"]
+    assert all(entry["reason"] and entry["remedy"] for entry in listed[:-1])
+    one = listed[-1]
     assert one["capabilities"] == ["structured_output", "text", "tools"]
     assert (one["name"], one["available"], one["reason"]) == ("scripted", True, "")
     assert (one["circuit"], one["seen_last"]) == ("closed", None)

@@ -19,6 +19,7 @@ from otp_genesis.errors import PluginError, UnknownName, UsageError
 from otp_genesis.model.event import Event, PluginChanged
 from otp_genesis.model.frozen import Frozen
 from otp_genesis.model.outcome import Ok, Outcome
+from otp_genesis.providers import BUILT_IN
 from otp_genesis.providers.scripted import ScriptedProvider
 from otp_genesis.runtime import Runtime
 from otp_genesis.settings import Settings, load_settings
@@ -165,7 +166,7 @@ def test_nothing_of_a_bad_one_is_left(settings: Settings, tmp_path: Path) -> Non
     assert "places: name 'other' is there already" in reasons(runtime)["p"]
     assert "mine" not in runtime.steps
     assert "late" not in runtime.steps
-    assert runtime.providers.names() == ("scripted",)
+    assert runtime.providers.names() == tuple(sorted(BUILT_IN))
     assert "s" not in runtime.strategies
     assert "f" not in runtime.functions
     assert "new_one" not in runtime.capabilities

@@ -30,6 +30,8 @@ def _not(told: str) -> OlderKey:
 
 WORKS = OlderKey("works")
 
+_COSTS = _not("write a budget: cost_usd, tokens, calls, time_s")
+
 OLDER_KEYS: dict[str, OlderKey] = {
     "global_vars": WORKS,
     "workspace_dir": WORKS,
@@ -50,7 +52,7 @@ OLDER_KEYS: dict[str, OlderKey] = {
     "cache_config": _no("nothing is asked twice within a run"),
     "performance": _no("set limits where they matter: max_parallel, timeout_s"),
     "providers": _not("set strategy and providers in genesis.toml: [providers]"),
-    "cost_limits": _not("set limits of providers in genesis.toml: [providers.NAME]"),
+    "cost_limits": _COSTS,
     "resource_limits": _not("set timeout_s, attempts and max_iterations where they matter"),
     "safety": _not("steps cannot leave the workspace; programs run in a sandbox"),
     "retry_on_failure": _not("write attempts in the steps that may be tried again"),
@@ -73,7 +75,6 @@ OLDER_KEYS: dict[str, OlderKey] = {
 }
 
 _DEBUGGING = _no("every step and call is in the run's events: genesis runs events")
-_COSTS = _not("set limits of providers in genesis.toml: [providers.NAME]")
 
 WITHIN_KEYS: dict[str, dict[str, OlderKey]] = {
     "environment": {

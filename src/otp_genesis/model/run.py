@@ -113,11 +113,6 @@ def advance(state: RunState, event: ev.Event) -> RunState:
             return state
         case ev.Noted():
             return replace(state, note=event.message)
-        case ev.ModelSaid():
-            said = " ".join(filter(None, (event.tool, *event.text.split())))
-            return replace(state, note=f"{event.provider}: {said[:NOTE_LENGTH]}")
-        case ev.Replayed():
-            return replace(state, note=f"{len(event.recordings)} answers of {event.cassette}")
         case ev.CommandRan():
             return replace(state, command_s=state.command_s + event.duration_s)
         case ev.ModelCalled():
@@ -140,6 +135,11 @@ def advance(state: RunState, event: ev.Event) -> RunState:
 def _surroundings(state: RunState, event: ev.Event) -> RunState:
     """Return the state after an event about what is around the steps."""
     match event:
+        case ev.ModelSaid():
+            said = " ".join(filter(None, (event.tool, *event.text.split())))
+            return replace(state, note=f"{event.provider}: {said[:NOTE_LENGTH]}")
+        case ev.Replayed():
+            return replace(state, note=f"{len(event.recordings)} answers of {event.cassette}")
         case ev.ProviderHealth():
             state.providers[event.provider] = f"{event.state}: {event.reason}".rstrip(": ")
             return state

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -139,14 +139,7 @@ class Gateway:
     ) -> Reply | None:
         """Return the first answer, or nothing where all have failed."""
         told: dict[str, str] = {}
-        records = [selection.record(entry) for entry in selection.chosen]
-        if len(records) > 1:
-            if (liked := request.prefers) and request.strategy is None:
-                places = {name: place for place, name in enumerate(liked)}
-                records.sort(key=lambda record: places.get(record.name, len(liked)))
-            # One that said it is asked too often comes after those that did not.
-            records.sort(key=lambda record: record.throttle.paused)
-        for number, record in enumerate(records):
+        for number, record in enumerate(_in_turn(selection, request)):
             passed_over = {**selection.passed_over, **told}
             hop = _Hop(record, number, selection.strategy, passed_over)
             try:
@@ -336,6 +329,22 @@ class Gateway:
             passed_over=hop.passed_over,
             session=(reply.session if reply else None) or request.session,
         )
+
+
+def _in_turn(selection: Selection, request: Request) -> Iterable[Record]:
+    """Yield the records of those chosen: the preferred first, the paused last."""
+    chosen = selection.chosen
+    if len(chosen) == 1:
+        return (selection.record(chosen[0]),)
+    found = {id(one.entry): one for one in selection.plan.fit}
+    records = [found[id(entry)] for entry in chosen]
+    if (liked := request.prefers) and request.strategy is None:
+        places = {name: place for place, name in enumerate(liked)}
+        records.sort(key=lambda record: places.get(record.name, len(liked)))
+    # One that said it is asked too often comes after those that did not.
+    if any(record.throttle.pausing for record in records):
+        records.sort(key=lambda record: record.throttle.paused)
+    return records
 
 
 class _Resting(ProviderError):

@@ -23,10 +23,12 @@ class Throttle:
     a new one begins with a full minute's allowance.
     """
 
-    __slots__ = ("_gates", "limits")
+    __slots__ = ("_gates", "limits", "pausing")
 
     def __init__(self, limits: Limits):
         self.limits = limits
+        self.pausing = False
+        """Whether it was ever asked too often since it answered last."""
         self._gates: WeakKeyDictionary[asyncio.AbstractEventLoop, _Gates] = WeakKeyDictionary()
 
     @asynccontextmanager
@@ -47,6 +49,7 @@ class Throttle:
         Where it does not say for how long, it is 1 s, and twice as long each time that it says so
         again; a call that is answered ends that. Returns the seconds.
         """
+        self.pausing = True
         return self._of_this_loop().pause(retry_after_s)
 
     @property
@@ -57,7 +60,10 @@ class Throttle:
 
     def answered(self) -> None:
         """Take note that the provider answers."""
-        self._of_this_loop().refused = 0
+        if self.pausing:
+            gates = self._of_this_loop()
+            gates.refused = 0
+            self.pausing = gates.paused
 
     def correct(self, estimated: int, used: int) -> None:
         """Count what a call used, where its estimate was counted before."""
