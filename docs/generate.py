@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from older_keys_page import older_keys_page
+from provider_pages import provider_pages
 from rich.console import Console
 
 from otp_genesis.cli.otp_render import print_summary, rule_page
@@ -36,6 +37,7 @@ def pages() -> dict[Path, str]:
     """Return every generated page by its path."""
     found = {DOCS / "steps.md": steps_page(), DOCS / "rules" / "README.md": rules_page()}
     found[DOCS / "older-keys.md"] = older_keys_page(NOTE)
+    found |= provider_pages(NOTE, DOCS / "providers")
     for rule in all_rules():
         found[DOCS / "rules" / f"{rule.code}.md"] = f"{NOTE}\n\n{rule_page(rule)}\n"
     return found

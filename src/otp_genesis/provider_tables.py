@@ -13,7 +13,7 @@ from otp_genesis.contracts.provider_registry import ProviderRegistry
 from otp_genesis.contracts.registry import Change
 from otp_genesis.errors import UsageError, did_you_mean
 from otp_genesis.providers import KINDS
-from otp_genesis.providers.configure import ProviderSettings, configured
+from otp_genesis.providers.configure import ProviderSettings, ScriptSettings, configured
 from otp_genesis.providers.kind import ProviderKind, Surroundings, VendorSettings, kind_named
 from otp_genesis.providers.mock import MockProvider
 from otp_genesis.providers.scripted import ScriptedProvider
@@ -33,7 +33,9 @@ class ProviderTables:
         for name, value in settings.sections.get("providers", {}).items():
             if isinstance(value, Mapping):
                 kind = _kind_of(name, value, str(self.source))
-                model = ProviderSettings if kind is None else kind.settings
+                scripts = name in (ScriptedProvider.name, MockProvider.name)
+                plain = ScriptSettings if scripts else ProviderSettings
+                model = plain if kind is None else kind.settings
                 self._wanted[name] = settings.table(f"providers.{name}", value, model)
                 if kind is not None and name not in KINDS:
                     make = partial(_made, name, kind, self._wanted[name], settings, secrets)

@@ -15,12 +15,21 @@ from otp_genesis.contracts.step_type import StepType
 from otp_genesis.durable.memory import MemoryStore
 from otp_genesis.model.load import parse_pipeline
 from otp_genesis.model.run import RunReport
+from otp_genesis.providers.mock import MockProvider
 from otp_genesis.providers.scripted import Scripted, ScriptedProvider
 from otp_genesis.runtime import Runtime
 from otp_genesis.settings import Settings
 from otp_genesis.steps.legacy_echo import test_echo as ECHO
 
-__all__ = ("ECHO", "MemoryStore", "Scripted", "ScriptedProvider", "parse_pipeline", "run_text")
+__all__ = (
+    "ECHO",
+    "MemoryStore",
+    "MockProvider",
+    "Scripted",
+    "ScriptedProvider",
+    "parse_pipeline",
+    "run_text",
+)
 
 
 async def run_text(

@@ -25,7 +25,7 @@ T = TypeVar("T")
 KEY = "sk-ant-the-real-key-of-the-user"
 EDITS: Mapping[str, Any] = {"permission_mode": "accept_edits"}
 SHELL: Mapping[str, Any] = {"allowed_tools": ["Bash"]}
-MODEL = "claude-sonnet-4-5"
+MODEL = "claude-opus-5-5"
 
 
 @dataclass
@@ -97,6 +97,11 @@ class ClaudeBench:
     def said(self, what: str = "tool_result") -> list[str]:
         """Return what was told of one kind."""
         return [one.text for one in self.events if isinstance(one, ModelSaid) and one.what == what]
+
+    def headers(self, name: str) -> set[str]:
+        """Return the values that a header had in the requests to the vendor."""
+        found = [{n.lower(): v for n, v in one.headers.items()} for one in self.server.asked]
+        return {headers.get(name, "") for headers in found}
 
     @property
     def denials(self) -> list[str]:

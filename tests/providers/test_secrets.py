@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import keyring
 import pytest
 from conftest import Bench
 from hypothesis import given
 from hypothesis import strategies as st
+from keyring.backend import KeyringBackend
+from keyring.errors import KeyringLocked
 
 from otp_genesis.errors import UsageError
 from otp_genesis.providers.secrets import Secrets
@@ -77,3 +80,34 @@ def test_what_is_short_stays() -> None:
 
     assert secrets.redact("a test") == "a test"
     assert not secrets.any
+
+
+class _Ring(KeyringBackend):
+    """A keyring in memory."""
+
+    priority = 1.0
+
+    def get_password(self, service: str, username: str) -> str | None:
+        """Return what it holds."""
+        if service == "locked":
+            raise KeyringLocked("it is locked")
+        return KEY if (service, username) == ("vendor", "me") else None
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        """Hold nothing more."""
+
+
+def test_a_key_comes_from_a_keyring() -> None:
+    """By service and user; a ring that is locked is told as that."""
+    before = keyring.get_keyring()
+    keyring.set_keyring(_Ring())  # type: ignore[no-untyped-call]
+    try:
+        found = Secrets({}).read("keyring:vendor/me")
+        nobody = Secrets({}).read("keyring:vendor/you")
+        with pytest.raises(UsageError, match="cannot read the keyring entry 'locked/me': it is"):
+            Secrets({}).read("keyring:locked/me")
+    finally:
+        keyring.set_keyring(before)
+
+    assert found is not None
+    assert (found.get_secret_value(), nobody) == (KEY, None)

@@ -225,3 +225,17 @@ def test_deep_json_in_an_answer_is_no_crash(bench: Bench) -> None:
 def test_errors_carry_what_matters() -> None:
     """`ProviderError` says whether asking again may help."""
     assert ProviderError("x", retryable=True).retryable is True
+
+
+def test_the_raw_text_of_a_misfit_is_kept(bench: Bench) -> None:
+    """An answer that never fits fails the step, and what the model said is in its output."""
+    provider = scripted(bench, 'I would say: {"n": "many"}')
+    results = bench.results(
+        "- {name: a, type: prompt, prompt: how many, repairs: 1, on_error: continue,"
+        " output_schema: {type: object, properties: {n: {type: integer}}}}"
+    )
+
+    assert results["a"]["output"] == {"text": 'I would say: {"n": "many"}'}
+    assert "no answer that fits the schema" in results["a"]["error"]
+    assert len(provider.requests) == 2
+    assert "Your last answer did not fit the schema" in provider.requests[1].prompt

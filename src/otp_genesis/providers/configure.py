@@ -32,9 +32,16 @@ class ProviderSettings(Frozen):
     concurrency: int | None = Field(default=None, ge=1)
     """Calls at once."""
     requests_per_minute: float | None = Field(default=None, gt=0)
+    """Calls begun in a minute."""
     tokens_per_minute: float | None = Field(default=None, gt=0)
+    """Tokens in and out, estimated before a call and corrected after it."""
+
+
+class ScriptSettings(ProviderSettings):
+    """The tables `[providers.scripted]` and `[providers.mock]`."""
+
     file: str | None = None
-    """The script of `[providers.scripted]`."""
+    """The prepared answers, beside `genesis.toml`."""
 
 
 def configured(entry: RegisteredProvider, settings: ProviderSettings) -> RegisteredProvider:
