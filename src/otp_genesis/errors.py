@@ -206,6 +206,8 @@ class ProviderError(GenesisError):
         """Asking again makes no sense before, where that is known."""
         self.output = output
         """What there is to see of it: a model's raw text."""
+        self.usage: Any = None
+        """What it used all the same, a `Usage`, where that is known."""
         self.provider: str | None = None
         """Who it was, where nobody else was asked."""
         super().__init__(message)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from otp_genesis.contracts.provider import ModelFacts, Reply, Request
 from otp_genesis.durable.sqlite import SqliteStore
-from otp_genesis.errors import BudgetReached, UsageError
+from otp_genesis.errors import BudgetReached, ProviderError, UsageError
 from otp_genesis.model.budget import Budget, Spent
 from otp_genesis.model.event import ModelCalled, Warned
 from otp_genesis.model.outcome import Usage
@@ -259,3 +259,22 @@ def test_reservations_are_given_back(calls: list[tuple[Spent, Spent]], tokens: i
 
     assert asyncio.run(go()) == ledger.spent.tokens
     assert ledger.reserved == Spent()
+
+
+def test_a_failed_call_is_counted(bench: Bench) -> None:
+    """What a call used before it failed is spent, where the provider says it."""
+
+    async def fails(request: Request) -> Reply:
+        error = ProviderError("it gave up after an hour", retryable=False)
+        error.usage = Usage(input_tokens=900, output_tokens=100, cost_usd=0.4)
+        raise error
+
+    bench.runtime.providers.register("worker", fails)
+    document = ask("a", "b", extra="  budget: {tokens: 1005}\n").replace(
+        "prompt: a,", "prompt: a, on_error: continue,"
+    )
+    report = bench.run(document)
+
+    assert report.error is not None
+    assert "1000 tokens of 1005 tokens are spent" in report.error.message
+    assert report.usage.cost_usd == 0.4

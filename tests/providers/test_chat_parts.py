@@ -151,6 +151,27 @@ def test_a_tool_with_a_flaw(tmp_path: Path) -> None:
     assert ended_early == ["wait"]
 
 
+@pytest.mark.parametrize("schema", [{"type": "strin"}, {"$ref": "#/$defs/Gone"}, {"required": 7}])
+def test_a_tool_whose_schema_makes_no_sense(schema: dict[str, object], tmp_path: Path) -> None:
+    """The model is told; the tool is not called."""
+    called: list[object] = []
+
+    async def note(arguments: object) -> str:
+        called.append(arguments)
+        return ""
+
+    async def ignore(result: object) -> None:
+        """Listen to nothing."""
+
+    known = ChatTools((Tool("odd", "", schema, note),), (), Desk(tmp_path).site())
+
+    (result,) = ended(known.results((Call("1", "odd", "{}"),), ignore))
+
+    assert result.failed
+    assert result.text.startswith("the schema of the tool 'odd' cannot be read: ")
+    assert called == []
+
+
 def test_what_writes_is_done_in_order(tmp_path: Path) -> None:
     """A command after a change sees it, though both are called at once."""
     desk = Desk(tmp_path)

@@ -533,7 +533,8 @@ def test_one_event_loop_after_another(vendor: Vendor) -> None:
 
 
 @of_each
-def test_a_call_that_is_cancelled(vendor: Vendor) -> None:
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+def test_a_call_that_is_cancelled(vendor: Vendor, stream: bool) -> None:
     """It ends at once and leaves nothing; the provider can be asked again."""
 
     async def go() -> str:
@@ -545,7 +546,7 @@ def test_a_call_that_is_cancelled(vendor: Vendor) -> None:
 
         async with vendor.server(script) as server:
             provider = vendor.made(server.url)
-            task = asyncio.create_task(provider.complete(Request(prompt="x")))
+            task = asyncio.create_task(provider.complete(Request(prompt="x", stream=stream)))
             await arrived.wait()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):

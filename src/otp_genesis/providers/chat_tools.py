@@ -56,8 +56,7 @@ class ChatTools:
             return Result(call, f"there is no tool {call.name!r}{hint}", failed=True)
         try:
             arguments = arguments_of(call)
-            if wrong := misfits(arguments, dict(tool.parameters)):
-                raise ToolFailed("the arguments do not fit: " + "; ".join(wrong))
+            _require_fit(arguments, tool)
             if not tool.writes:
                 return Result(call, await tool.call(arguments))
             async with self._writing:
@@ -65,6 +64,17 @@ class ChatTools:
                 return Result(call, await tool.call(arguments))
         except (ToolFailed, CodebaseError) as error:
             return Result(call, str(error), failed=True)
+
+
+def _require_fit(arguments: dict[str, Any], tool: Tool) -> None:
+    try:
+        wrong = misfits(arguments, dict(tool.parameters))
+    # A stranger's schema may be wrong in any way: a type that is none, a reference to nothing.
+    except Exception as error:
+        message = f"the schema of the tool {tool.name!r} cannot be read: {error}"
+        raise ToolFailed(message) from None
+    if wrong:
+        raise ToolFailed("the arguments do not fit: " + "; ".join(wrong))
 
 
 def arguments_of(call: Call) -> dict[str, Any]:

@@ -212,6 +212,7 @@ class Call:
         cost = self._cost(result)
         failure = failure_of(result, self.proxy, self.listener.text)
         if failure is not None:
+            failure.usage = _usage(result.usage or {}, cost)
             raise self._redacted(failure)
         if problem is not None:
             raise self._no_result(problem)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from otp_genesis.contracts.provider import RegisteredProvider, Request
+from otp_genesis.model.budget import Spent
 
 CHARS_PER_TOKEN = 4
 """The vendors' own rule of thumb for English; code and other languages take more tokens."""
@@ -29,3 +30,11 @@ def price_of(entry: RegisteredProvider, model: str | None) -> Price | None:
             into, out = facts.input_usd_per_million, facts.output_usd_per_million
             return None if into is None or out is None else (into / 1e6, out / 1e6)
     return None
+
+
+def estimated_cost(entry: RegisteredProvider, request: Request, tokens: tuple[int, int]) -> Spent:
+    """Return what a call may take, by the tokens estimated; an unknown price counts nothing."""
+    price = price_of(entry, request.model)
+    into, out = tokens
+    cost = 0.0 if price is None else price[0] * into + price[1] * out
+    return Spent(cost, into + out, 1, 0.0)

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 from otp_genesis.contracts.call_site import NOWHERE, CallSite
 from otp_genesis.contracts.provider import Provider, Reply, Request
 from otp_genesis.errors import NoProvider, ProviderError, RateLimited
-from otp_genesis.model.budget import Spent
 from otp_genesis.model.event import Event, ModelCalled, ModelSaid, ProviderHealth, Warned
 from otp_genesis.model.json_schema import misfits
-from otp_genesis.model.outcome import Usage
 from otp_genesis.providers.budget import Purse
-from otp_genesis.providers.estimate import price_of, tokens_of
+from otp_genesis.providers.estimate import estimated_cost, tokens_of
+from otp_genesis.providers.heard import Heard
 from otp_genesis.providers.record import Record, shortened
 from otp_genesis.providers.roster import Only
 from otp_genesis.providers.selection import Selection
@@ -42,15 +41,6 @@ class _Hop:
     number: int
     strategy: str
     passed_over: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Heard:
-    """What came of one call: a reply or an error."""
-
-    seconds: float = 0.0
-    reply: Reply | None = None
-    error: ProviderError | asyncio.CancelledError | None = None
 
 
 class Gateway:
@@ -236,7 +226,7 @@ class Gateway:
         record, purse = hop.record, self._purse
         period = None
         estimated = tokens_of(request)
-        heard = _Heard()
+        heard = Heard()
         # Counted before anything is awaited: what is chosen meanwhile must see that this one is.
         record.enter()
         try:
@@ -245,7 +235,7 @@ class Gateway:
                 # It was waited for, perhaps, and others may have met with failures meanwhile.
                 if (why := record.rest(now)) is not None:
                     raise _Resting(why, retryable=True)
-                cost = _cost(record, request, estimated)
+                cost = estimated_cost(record.entry, request, estimated)
                 if purse is not None:
                     await purse.take(cost)
                 try:
@@ -255,9 +245,9 @@ class Gateway:
                     heard = await self._heard(record.entry.provider, request)
                 finally:
                     if purse is not None:
-                        purse.give_back(cost, _spent(heard))
+                        purse.give_back(cost, heard.spent)
             change = self._taken_in(record, period, heard)
-            if heard.reply is not None and (used := _tokens(heard.reply.usage)):
+            if heard.reply is not None and (used := heard.tokens):
                 record.throttle.correct(sum(estimated), used)
         finally:
             record.leave(period)
@@ -283,7 +273,7 @@ class Gateway:
         )
         await self._emit(Warned(at=time.time(), path=self._path, code="budget", message=message))
 
-    async def _heard(self, provider: Provider, request: Request) -> _Heard:
+    async def _heard(self, provider: Provider, request: Request) -> Heard:
         began = self._pool.clock()
         secrets = self._pool.secrets
         try:
@@ -293,13 +283,13 @@ class Gateway:
             if secrets.any and isinstance(error, ProviderError):
                 error.args = (secrets.redact(str(error)),)
                 error.output = secrets.redacted(error.output)
-            return _Heard(self._pool.clock() - began, error=error)
+            return Heard(self._pool.clock() - began, error=error)
         if secrets.any:
             said = {"text": secrets.redact(reply.text), "data": secrets.redacted(reply.data)}
             reply = reply.model_copy(update=said)
-        return _Heard(self._pool.clock() - began, reply)
+        return Heard(self._pool.clock() - began, reply)
 
-    def _taken_in(self, record: Record, period: int, heard: _Heard) -> ProviderHealth | None:
+    def _taken_in(self, record: Record, period: int, heard: Heard) -> ProviderHealth | None:
         now, error = self._pool.clock(), heard.error
         if error is None:
             record.throttle.answered()
@@ -312,7 +302,7 @@ class Gateway:
         record.given_up(heard.seconds)
         return None
 
-    def _event(self, hop: _Hop, request: Request, heard: _Heard) -> ModelCalled:
+    def _event(self, hop: _Hop, request: Request, heard: Heard) -> ModelCalled:
         reply, error = heard.reply, heard.error
         cancelled = isinstance(error, asyncio.CancelledError)
         return ModelCalled(
@@ -321,7 +311,7 @@ class Gateway:
             provider=hop.record.name,
             model=reply.model if reply else request.model,
             duration_s=heard.seconds,
-            usage=reply.usage if reply else Usage(),
+            usage=heard.usage,
             requests=reply.requests if reply else 1,
             error=None if error is None else "cancelled" if cancelled else str(error),
             strategy=hop.strategy,
@@ -366,26 +356,6 @@ def refusal(needs: frozenset[str], selection: Selection, now: float) -> NoProvid
     wait = max(min(one.circuit.until for one in resting) - now, 0.0)
     message = f"no provider can be asked now: {told}"
     return ProviderError(message, retryable=True, retry_after_s=wait)
-
-
-def _cost(record: Record, request: Request, estimated: tuple[int, int]) -> Spent:
-    """Return what a call will take by estimate; an unknown price counts nothing."""
-    price = price_of(record.entry, request.model)
-    into, out = estimated
-    cost = 0.0 if price is None else price[0] * into + price[1] * out
-    return Spent(cost, into + out, 1, 0.0)
-
-
-def _spent(heard: _Heard) -> Spent:
-    """Return what a call took."""
-    if heard.reply is None:
-        return Spent(0.0, 0, 1 if heard.error is not None else 0, heard.seconds)
-    usage = heard.reply.usage
-    return Spent(usage.cost_usd, _tokens(usage), heard.reply.requests, heard.seconds)
-
-
-def _tokens(usage: Usage) -> int:
-    return usage.input_tokens + usage.output_tokens
 
 
 def _fitted(reply: Reply, schema: dict[str, Any]) -> tuple[list[str], Reply | None]:
