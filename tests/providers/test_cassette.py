@@ -14,6 +14,7 @@ from support.served import served
 
 from otp_genesis.contracts.provider import Reply, Request
 from otp_genesis.errors import ProviderError, UsageError
+from otp_genesis.loopback.anthropic import AnthropicServer, tool_use
 from otp_genesis.loopback.openai import OpenAIServer
 from otp_genesis.loopback.server import Asked, Fault
 from otp_genesis.providers.cassette import Cassette, digest, prune, read_rows
@@ -237,3 +238,41 @@ def test_every_recording_is_found_again(rows: list[tuple[Any, Any]], tmp_path_fa
     else:
         with pytest.raises(UsageError):
             Cassette(path, Secrets({}), recording=False)
+
+
+AGENT = """
+workflow:
+  name: w
+  steps:
+    - name: mend
+      type: claude
+      prompt: [{type: static, content: "Write the word done into made.txt."}]
+      claude_options: {allowed_tools: [Read, Write], permission_mode: accept_edits}
+    - {name: look, type: read_file, path: made.txt}
+"""
+
+
+def test_an_agent_works_again_when_it_is_replayed(
+    genesis: Genesis, write: Write, folder: Path
+) -> None:
+    """The real CLI is recorded at its wire: in a replay, elsewhere, it writes the file again."""
+    write("w.yaml", AGENT)
+    turns = [[tool_use("Write", file_path="made.txt", content="done")], "It is written."]
+    with served(AnthropicServer(turns, key=KEY)) as server:
+        write(
+            "genesis.toml",
+            f'[providers.claude]\nbase_url = "{server.url}"\napi_key = "env:MINE_KEY"\n'
+            'model = "claude-opus-5-5"\n',
+        )
+        first = genesis.json(
+            "run", "w.yaml", "--mode", "record", "--workspace", "one", MINE_KEY=KEY
+        )
+        asked = len(server.requests)
+    again = genesis.json("run", "w.yaml", "--mode", "replay", "--workspace", "two")
+
+    assert asked >= 2
+    assert first["status"] == again["status"] == "succeeded", (first, again)
+    assert (folder / "two" / "made.txt").read_text() == "done"
+    assert first["results"]["look"]["content"] == again["results"]["look"]["content"] == "done"
+    assert again["results"]["mend"]["text"] == "It is written."
+    assert KEY not in (folder / "w.cassette.jsonl").read_text()

@@ -31,8 +31,10 @@ FIELDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "noted": (),
         "model_called": (
             "provider", "model", "duration_s", "input_tokens", "output_tokens", "cost_usd",
-            "strategy", "hop", "passed_over", "session",
+            "strategy", "hop", "passed_over", "session", "requests",
         ),
+        "model_said": ("provider", "what", "tool", "failed"),
+        "replayed": ("cassette",),
         "provider_health": ("provider", "state", "reason", "until"),
         "command_ran": ("program", "exit_code", "duration_s"),
         "warned": ("code",),
@@ -56,6 +58,8 @@ _MESSAGES: Mapping[str, str] = {
     "noted": "at work",
     "model_called": "provider {provider} answered in {duration_s:.3f} s",
     "model_called failed": "provider {provider} failed after {duration_s:.3f} s",
+    "model_said": "provider {provider}: {what}",
+    "replayed": "answers replayed from {cassette}",
     "provider_health": "provider {provider} is {state}",
     "command_ran": "{program} ended with exit code {exit_code} in {duration_s:.3f} s",
     "warned": "warning {code}",
@@ -81,6 +85,7 @@ _LEVELS: Mapping[str, int] = {
     "step_started": logging.DEBUG,
     "noted": logging.DEBUG,
     "command_ran": logging.DEBUG,
+    "model_said": logging.DEBUG,
     "registry_observed": logging.DEBUG,
 }
 _OWNER = "_telemetry"
