@@ -56,7 +56,7 @@ def test_each_event_is_one_line(tmp_path: Path, package_logger: logging.Logger) 
         "data": {
             "provider": "p", "model": "m", "duration_s": 1.5, "input_tokens": 30,
             "output_tokens": 4, "cost_usd": 0.5, "strategy": "cheapest", "hop": 1,
-            "passed_over": {"q": "open"}, "session": "s",
+            "passed_over": {"q": "open"}, "session": "s", "requests": 1,
         },
     }  # fmt: skip
 
@@ -66,7 +66,9 @@ def test_levels(tmp_path: Path) -> None:
     levels = {line["event"]: line["level"] for line in logged(tmp_path, *everything())}
 
     assert levels == {
-        "run_started": "INFO", "registry_observed": "DEBUG", "step_started": "DEBUG",
+        "run_started": "INFO", "registry_observed": "DEBUG",
+        "model_said": "DEBUG",
+        "replayed": "INFO", "step_started": "DEBUG",
         "noted": "DEBUG", "model_called": "INFO", "command_ran": "DEBUG", "warned": "WARNING",
         "answered": "INFO", "step_finished": "WARNING", "provider_health": "WARNING",
         "plugin_changed": "WARNING", "task_crashed": "WARNING", "run_finished": "ERROR",
