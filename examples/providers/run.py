@@ -124,7 +124,7 @@ async def main() -> int:
         print(f"{report.error.path}: {report.error.message}", file=sys.stderr)
         return 1
     for name, result in zip(able, report.results["each"]["iterations"], strict=True):
-        show(name, result, said.get(name, 0))
+        show(name, result["results"], said.get(name, 0))
     print(f"{len(able)} of {len(names)} providers answered; {report.usage.cost_usd:.4f} US dollars")
     return 0
 

@@ -97,6 +97,9 @@ def _made(
     name: str, kind: ProviderKind, said: ProviderSettings, settings: Settings, secrets: Secrets
 ) -> RegisteredProvider:
     assert isinstance(said, VendorSettings)
+    if (file := getattr(said, "file", None)) and settings.source is not None:
+        beside = settings.source.parent / Path(file).expanduser()
+        said = said.model_copy(update={"file": str(beside)})
     folder = settings.home / "providers" / name
     provider = kind.make(name, said, Surroundings(secrets, folder, settings.environ))
     models = said.models

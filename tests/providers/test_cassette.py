@@ -257,7 +257,7 @@ def test_an_agent_works_again_when_it_is_replayed(
 ) -> None:
     """The real CLI is recorded at its wire: in a replay, elsewhere, it writes the file again."""
     write("w.yaml", AGENT)
-    turns = [[tool_use("Write", file_path="made.txt", content="done")], "It is written."]
+    turns: list[Any] = [[tool_use("Write", file_path="made.txt", content="done")], "It is written."]
     with served(AnthropicServer(turns, key=KEY)) as server:
         write(
             "genesis.toml",

@@ -7,14 +7,19 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import httpx2
 import pytest
+from pydantic_ai import exceptions
 
 from otp_genesis.contracts.provider import Health, Request
 from otp_genesis.contracts.question import McpServer
 from otp_genesis.contracts.tool import Tool
 from otp_genesis.errors import (
     BadCredentials,
+    BrokenStream,
+    ContentFiltered,
     ContextTooLong,
+    NoAnswerInTime,
     Overloaded,
     ProviderError,
     RateLimited,
@@ -28,6 +33,7 @@ from otp_genesis.providers.chat_options import NO_WISHES, Sampling, sampling_of
 from otp_genesis.providers.chat_tools import ChatTools, functions_of, offered_of
 from otp_genesis.providers.kind import Surroundings, VendorSettings
 from otp_genesis.providers.pydantic_ai import chat_provider
+from otp_genesis.providers.pydantic_ai_errors import told
 from otp_genesis.providers.secrets import Secrets
 from otp_genesis.providers.vendor_errors import error_of, retry_after_s, told_in
 from providers import mcp_words
@@ -252,6 +258,34 @@ def test_the_first_of_several_places_that_has_a_key() -> None:
     key = Key("gemini", ("env:A", "env:B"), Secrets({"B": "from-b"}))
 
     assert asyncio.run(key.required()) == "from-b"
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "retryable"),
+    [
+        (exceptions.UserError("not with this model"), ProviderError, False),
+        (exceptions.ContentFilterError("no"), ContentFiltered, False),
+        (exceptions.UnexpectedModelBehavior("what?"), BrokenStream, True),
+        (exceptions.ModelTimeoutError("m", "late"), NoAnswerInTime, True),
+        (exceptions.ModelConnectionError("m", "gone"), ProviderError, True),
+        (httpx2.ReadTimeout("late"), NoAnswerInTime, True),
+        (httpx2.ConnectError("refused"), ProviderError, True),
+        (httpx2.UnsupportedProtocol("ftp"), ProviderError, False),
+        (httpx2.RemoteProtocolError("cut"), BrokenStream, True),
+        (KeyError("choices"), BrokenStream, True),
+        (NoAnswerInTime("ours"), NoAnswerInTime, True),
+    ],
+    ids=lambda one: type(one).__name__ if isinstance(one, Exception) else None,
+)
+def test_what_the_packages_raise(
+    raised: Exception, kind: type[ProviderError], retryable: bool
+) -> None:
+    """It is told as one of our errors, with the address that was asked."""
+    with pytest.raises(ProviderError) as caught, told("host"):
+        raise raised
+
+    assert (type(caught.value), caught.value.retryable) == (kind, retryable)
+    assert caught.value is raised or "host" in str(caught.value)
 
 
 def test_a_package_that_is_not_installed() -> None:

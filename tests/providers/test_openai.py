@@ -358,6 +358,61 @@ def test_connections_are_used_again() -> None:
     assert ended(go(20, 4)) <= 4
 
 
+def test_a_connection_that_the_server_has_closed() -> None:
+    """What could not be sent on a kept connection is sent once more on a new one, and once only."""
+    said = turn_json("hello")
+    asked = 0
+
+    async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = next(
+            line for line in head.split(b"\r\n") if line.lower().startswith(b"content-le")
+        )
+        await reader.readexactly(int(length.split(b":")[1]))
+        asked += 1
+        kept = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+        writer.write(kept % len(said) + said)
+        await writer.drain()
+        # It has said that the connection stays.
+        writer.transport.abort()
+
+    async def go() -> list[str]:
+        async with await asyncio.start_server(answers, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            one = made("openai", base_url=f"http://127.0.0.1:{port}/v1")
+            requests = [Request(prompt="x" * 300_000) for _ in range(6)]
+            try:
+                return [(await one.complete(request)).text for request in requests]
+            finally:
+                await one.close()  # type: ignore[attr-defined]
+
+    assert (asyncio.run(go()), asked) == (["hello"] * 6, 6)
+
+
+def turn_json(text: str) -> bytes:
+    """Return the whole body of an answer."""
+    message = {"role": "assistant", "content": text}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    return json.dumps({"id": "c", "model": "m", "choices": [choice]}).encode()
+
+
+def test_a_server_without_encryption() -> None:
+    """It cannot be spoken to by https, now or later."""
+
+    async def go() -> ProviderError:
+        async with OpenAIServer() as server:
+            provider = OPENAI.made(server.url.replace("http:", "https:"))
+            with pytest.raises(ProviderError) as caught:
+                await provider.complete(Request(prompt="x"))
+            await provider.close()
+            return caught.value
+
+    error = ended(go())
+    assert "cannot be spoken to" in str(error)
+    assert not error.retryable
+
+
 def test_settings_that_make_no_sense() -> None:
     """They are refused."""
     with pytest.raises(ValueError, match="structured"):

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+import pytest
+
 from otp_genesis.contracts.call_site import CallSite
-from otp_genesis.contracts.provider import Provider
+from otp_genesis.contracts.provider import Provider, Reply, Request
 from otp_genesis.contracts.tool import Tool, ToolFailed
-from otp_genesis.errors import CodebaseError
+from otp_genesis.errors import CodebaseError, ProviderError
 from otp_genesis.loopback import anthropic, gemini, openai
 from otp_genesis.loopback.server import Asked, Fault, LoopbackServer
 from otp_genesis.model.event import Event, ModelSaid
@@ -279,6 +281,28 @@ def ended(main: Coroutine[Any, Any, T]) -> T:
         return result
 
     return asyncio.run(go())
+
+
+def asked(vendor: Vendor, script: Any, request: Request, **settings: Any) -> tuple[Reply, Any]:
+    """Return the reply, and what the last request to the server said."""
+
+    async def go() -> tuple[Reply, Any]:
+        async with vendor.server(script) as server:
+            provider = vendor.made(server.url, **settings)
+            try:
+                reply = await provider.complete(request)
+            finally:
+                await provider.close()
+            return reply, server.requests[-1].body
+
+    return ended(go())
+
+
+def refused(vendor: Vendor, answer: Any, request: Request, **settings: Any) -> ProviderError:
+    """Return the error that an answer becomes."""
+    with pytest.raises(ProviderError) as caught:
+        asked(vendor, [answer], request, **settings)
+    return caught.value
 
 
 def texts(events: Sequence[ModelSaid]) -> list[tuple[str, str]]:

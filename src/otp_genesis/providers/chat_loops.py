@@ -25,8 +25,9 @@ class PerLoop(Generic[T]):
         loop = asyncio.get_running_loop()
         kept = self._kept.get(loop)
         if kept is None:
-            for other in [one for one in self._kept if one.is_closed()]:
-                del self._kept[other]
+            # Loops of other threads come and go meanwhile.
+            for other in [one for one in tuple(self._kept) if one.is_closed()]:
+                self._kept.pop(other, None)
             value = self._make()
             keeper = self._keep(loop, value)
             self._kept[loop] = kept = value, keeper
@@ -44,5 +45,5 @@ class PerLoop(Generic[T]):
         try:
             yield
         finally:
-            del self._kept[loop]
+            self._kept.pop(loop, None)
             await self._close(value)

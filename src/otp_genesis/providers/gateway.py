@@ -165,7 +165,7 @@ class Gateway:
         return replace(site, path=self._path, tell=self._told)
 
     async def _told(self, event: Event) -> None:
-        if isinstance(event, ModelSaid):
+        if isinstance(event, ModelSaid) and self._pool.secrets.any:
             event = event.model_copy(update={"text": self._pool.secrets.redact(event.text)})
         await self._emit(event)
 

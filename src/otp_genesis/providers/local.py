@@ -110,6 +110,8 @@ class LocalChat:
             base_url=f"{address}/v1",
             headers={"Authorization": f"Bearer {key}"},
             structured="json_object",
+            # After a stream it closes the connection, and does not say so before.
+            keep_alive=False,
             concurrency=self._settings.concurrency,
         )
         return OpenAIChat(self._name, settings, self._surroundings)

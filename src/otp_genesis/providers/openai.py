@@ -54,6 +54,8 @@ class OpenAISettings(VendorSettings):
     """Whether the server may be asked to count tokens of a stream."""
     proxy: str | None = None
     """The HTTP proxy that the server is reached through."""
+    keep_alive: bool = True
+    """Whether connections are used again; not, where a server closes them without saying so."""
 
 
 class OpenAIChat:
@@ -104,21 +106,30 @@ class OpenAIChat:
         if settings.body:
             body |= settings.body
         headers = await self._headers()
-        session = await self._sessions.get()
         data = json.dumps(body).encode()
         with self._told():
-            async with session.post(
-                self._url,
-                data=data,
-                headers=headers,
-                allow_redirects=False,
-                proxy=settings.proxy,
-            ) as response:
-                if response.status != 200:
-                    raise await self._refused(response)
-                if chat.hear is None:
-                    return turn_of(await response.read(), self._where)
-                return await self._streamed(response, chat)
+            try:
+                return await self._asked(data, headers, chat)
+            except aiohttp.ClientConnectionError as error:
+                if not _is_unsent(error):
+                    raise
+            # The server had closed the connection that was kept; it has not had the whole request.
+            return await self._asked(data, headers, chat)
+
+    async def _asked(self, data: bytes, headers: dict[str, str], chat: Chat) -> Turn:
+        session = await self._sessions.get()
+        async with session.post(
+            self._url,
+            data=data,
+            headers=headers,
+            allow_redirects=False,
+            proxy=self._settings.proxy,
+        ) as response:
+            if response.status != 200:
+                raise await self._refused(response)
+            if chat.hear is None:
+                return turn_of(await response.read(), self._where)
+            return await self._streamed(response, chat)
 
     async def _streamed(self, response: aiohttp.ClientResponse, chat: Chat) -> Turn:
         assert chat.hear is not None
@@ -193,11 +204,20 @@ class OpenAIChat:
     def _opened(self) -> aiohttp.ClientSession:
         limit = self._settings.concurrency or CONNECTIONS
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=limit),
+            connector=aiohttp.TCPConnector(
+                limit=limit, force_close=not self._settings.keep_alive
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             # Whoever asks has set the time for all of it.
             timeout=aiohttp.ClientTimeout(total=None),
         )
+
+
+def _is_unsent(error: aiohttp.ClientConnectionError) -> bool:
+    """Whether the request could not be written whole, so that the server cannot act on it."""
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return False
+    return isinstance(error, aiohttp.ClientConnectionResetError) or "Can not write" in str(error)
 
 
 async def _closed(session: aiohttp.ClientSession) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from otp_genesis.deferred import deferred
 from otp_genesis.errors import BrokenStream, ContentFiltered, ProviderError
-from otp_genesis.providers.chat import Answered, Asked, Call, Chat, Message, Result, Tokens, Turn
+from otp_genesis.providers.chat import Answered, Asked, Call, Chat, Result, Tokens, Turn
 from otp_genesis.providers.chat_options import Sampling
 
 if TYPE_CHECKING:
@@ -33,21 +33,13 @@ def history_of(chat: Chat) -> list[messages.ModelMessage]:
     return [*told, *_of_results(results, chat.system)]
 
 
-def _of(message: Message, system: str | None) -> messages.ModelMessage:
-    match message:
-        case Asked(text):
-            prompt = messages.UserPromptPart(content=text)
-            return messages.ModelRequest(parts=[prompt], instructions=system)
-        case Answered(original=messages.ModelResponse() as original):
-            return original
-        case Answered(text, calls):
-            parts: list[Any] = [messages.TextPart(content=text)] if text else []
-            parts += [
-                messages.ToolCallPart(call.name, call.arguments, tool_call_id=call.id)
-                for call in calls
-            ]
-            return messages.ModelResponse(parts=parts)
-    raise TypeError(message)
+def _of(message: Asked | Answered, system: str | None) -> messages.ModelMessage:
+    if isinstance(message, Asked):
+        prompt = messages.UserPromptPart(content=message.text)
+        return messages.ModelRequest(parts=[prompt], instructions=system)
+    # As it came: with its thoughts, and their signatures.
+    original: messages.ModelResponse = message.original
+    return original
 
 
 def _of_results(results: Sequence[Result], system: str | None) -> Iterator[messages.ModelRequest]:
