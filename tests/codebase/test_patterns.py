@@ -38,3 +38,12 @@ def test_patterns(pattern: str, path: str, expected: bool) -> None:
 @given(pattern=st.text(alphabet="ab/*?[]!{},^-\\.(|", max_size=12), path=st.text(max_size=8))
 def test_any_text_is_a_pattern(pattern: str, path: str) -> None:
     assert matches(pattern, path) in (True, False)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fitting"),
+    [("[!-a]", "bc"), ("[!--]", "abc"), ("[---]", "-"), ("[-a]", "a-"), ("[!a-b]", "c-")],
+)
+def test_hyphens_in_a_choice(pattern: str, fitting: str) -> None:
+    """A hyphen at either end is itself; a slash is in no choice."""
+    assert sorted(one for one in "abc-/" if matches(pattern, one)) == sorted(fitting)

@@ -41,7 +41,9 @@ def _characters(inner: str) -> str:
     negated = inner.startswith("!") and len(inner) > 1
     chosen = inner[1:] if negated else inner
     escaped = re.sub(r"([\\\[\]^&~|])", r"\\\1", chosen)
-    expression = f"[{'^/' if negated else ''}{escaped}]"
+    # Two of them may come to mean a difference of sets, of which Python warns.
+    escaped = re.sub(r"-(?=-)", r"-\\", escaped)
+    expression = f"(?!/)[^{escaped}]" if negated else f"[{escaped}]"
     try:
         re.compile(expression)
     except re.error:
