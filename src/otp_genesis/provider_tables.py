@@ -53,6 +53,9 @@ class ProviderTables:
         wanted = self._wanted.get(name)
         if wanted is None or change not in ("registered", "replaced"):
             return
+        if isinstance(wanted, VendorSettings) and change == "registered":
+            # It is made with its settings, once it is asked for.
+            return
         entry = self._providers.get(name)
         if entry is not self._done.get(name):
             self._done[name] = configured(entry, wanted)
@@ -98,7 +101,7 @@ def _made(
 ) -> RegisteredProvider:
     assert isinstance(said, VendorSettings)
     if (file := getattr(said, "file", None)) and settings.source is not None:
-        beside = settings.source.parent / Path(file).expanduser()
+        beside = settings.source.resolve().parent / Path(file).expanduser()
         said = said.model_copy(update={"file": str(beside)})
     folder = settings.home / "providers" / name
     provider = kind.make(name, said, Surroundings(secrets, folder, settings.environ))
@@ -107,7 +110,8 @@ def _made(
         others = [one for one in models if one.name != said.model]
         known = [one for one in models if one.name == said.model] or [ModelFacts(name=said.model)]
         models = (*known, *others)
-    return RegisteredProvider(provider, provider.capabilities, models, origin="built-in")
+    entry = RegisteredProvider(provider, provider.capabilities, models, origin="built-in")
+    return configured(entry, said)
 
 
 def scripted(settings: Settings) -> RegisteredProvider:

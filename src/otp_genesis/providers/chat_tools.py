@@ -14,6 +14,8 @@ from otp_genesis.errors import CodebaseError, ProviderError, did_you_mean
 from otp_genesis.model.json_schema import misfits
 from otp_genesis.providers.chat import Call, Function, Result
 
+FOREIGN = "mcp__"
+"""Begins the names of tools of MCP servers."""
 ANY_OBJECT: dict[str, Any] = {"type": "object", "properties": {}}
 
 Tell = Callable[[Result], Awaitable[None]]
@@ -60,7 +62,10 @@ class ChatTools:
             if not tool.writes:
                 return Result(call, await tool.call(arguments))
             async with self._writing:
-                await self._site.about_to_write()
+                # A server elsewhere may be called by a step that has no files to be changed.
+                foreign = tool.name.startswith(FOREIGN)
+                if self._site.codebase is not None or not foreign:
+                    await self._site.about_to_write()
                 return Result(call, await tool.call(arguments))
         except (ToolFailed, CodebaseError) as error:
             return Result(call, str(error), failed=True)

@@ -204,9 +204,7 @@ class OpenAIChat:
     def _opened(self) -> aiohttp.ClientSession:
         limit = self._settings.concurrency or CONNECTIONS
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=limit, force_close=not self._settings.keep_alive
-            ),
+            connector=aiohttp.TCPConnector(limit=limit, force_close=not self._settings.keep_alive),
             cookie_jar=aiohttp.DummyCookieJar(),
             # Whoever asks has set the time for all of it.
             timeout=aiohttp.ClientTimeout(total=None),
