@@ -60,7 +60,7 @@ class Spending:
             for program in at.bound.blocks if at is not place else ():
                 if program.own_scope and program.pipeline.budget is not None:
                     yield self._of_step(at.path, program.pipeline.budget, program.pipeline.name)
-            at = at.outer
+            at = at.around.outer
 
     def _of_step(self, path: str, budget: Budget, document: str | None = None) -> Ledger:
         if (path, document) not in self._of_steps:

@@ -24,6 +24,8 @@ class Ground:
         self.keep: Callable[[Revision], Awaitable[None]] | None = None
         """Where the files as they were at first are kept for a resumed run, if they must be."""
         self._now = now
+        self.touched: set[str] = set()
+        """The steps whose models have changed files though their types only read."""
         self._first: Revision | None = None
         self._keeping = asyncio.Lock()
 
@@ -75,7 +77,7 @@ async def _on_the_code(place: Place, ground: Ground, params: Any) -> Outcome:
     if kind.effects != "reads":
         ground.shake()
     outcome = await kind.run(params, place)
-    wrote = kind.effects == "writes" or place.touched
+    wrote = kind.effects == "writes" or place.path in ground.touched
     if not wrote or not isinstance(outcome, Ok):
         return outcome
     settled = await ground.settle(outcome.revision or before)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from otp_genesis.contracts.codebase import Codebase
 from otp_genesis.contracts.provider import Models
@@ -24,32 +24,22 @@ from otp_genesis.model.outcome import Failed, Ok, Outcome, Skipped, Suspended
 from otp_genesis.model.pipeline import Pipeline
 
 
+class Around(NamedTuple):
+    """What the steps of one block share."""
+
+    outer: Place | None = None
+    """The step that the block is in."""
+    beside: bool = False
+    """Whether other blocks may run beside this one."""
+
+
 class Place:
     """`Context` of one step: the run, and where in it the step stands."""
 
-    __slots__ = (
-        "_blocks",
-        "_models",
-        "beside",
-        "bound",
-        "outer",
-        "path",
-        "run",
-        "scope",
-        "touched",
-    )
+    __slots__ = ("_blocks", "_models", "around", "bound", "path", "run", "scope")
 
-    def __init__(
-        self,
-        run: Run,
-        path: str,
-        scope: Scope,
-        bound: BoundStep,
-        outer: Place | None = None,
-        beside: bool = False,
-    ):
-        self.run, self.path, self.scope, self.bound, self.outer = run, path, scope, bound, outer
-        self.beside, self.touched = beside, False
+    def __init__(self, run: Run, path: str, scope: Scope, bound: BoundStep, around: Around):
+        self.run, self.path, self.scope, self.bound, self.around = run, path, scope, bound, around
         self._blocks = 0
         self._models: Models | None = None
 
@@ -72,12 +62,12 @@ class Place:
         ground, effects = self.run.ground, self.bound.kind.effects
         if ground is None or effects == "none":
             raise CodebaseError(f"a {self.bound.type!r} step does not work on files")
-        if self.beside:
+        if self.around.beside:
             raise CodebaseError("other steps work beside this one: it may read, but change nothing")
         if effects == "reads":
             # Kept before it is said: another call of this step waits for it, too.
             await ground.keep_first(self.scope.revision)
-            self.touched = True
+            ground.touched.add(self.path)
 
     @property
     def answer(self) -> str | None:
@@ -142,11 +132,12 @@ async def run_program(
     results: dict[str, Any] = {}
     changed: dict[str, Any] = {}
     scope = scope.opened()
-    beside = program.beside or (outer is not None and outer.beside)
+    beside = program.beside or (outer is not None and outer.around.beside)
+    around = Around(outer, beside)
     if program.own_scope:
         await tell_begun(run, program.pipeline, scope, path)
     for bound in program.steps:
-        place = Place(run, f"{path}/{bound.name}", scope, bound, outer, beside)
+        place = Place(run, f"{path}/{bound.name}", scope, bound, around)
         outcome = await attempt(place)
         match outcome:
             case Ok(output=output, variables=variables, revision=revision):
