@@ -208,6 +208,8 @@ class ProviderError(GenesisError):
         """What there is to see of it: a model's raw text."""
         self.usage: Any = None
         """What it used all the same, a `Usage`, where that is known."""
+        self.requests = 1
+        """How many requests to the vendor were made."""
         self.provider: str | None = None
         """Who it was, where nobody else was asked."""
         super().__init__(message)
@@ -268,6 +270,10 @@ class BudgetReached(GenesisError):
     def __init__(self, message: str, *, question: str | None = None):
         self.question = question
         """What a person is asked, where the run is to wait for one."""
+        self.usage: Any = None
+        """What was used in the middle of which it was reached, a `Usage`."""
+        self.requests = 0
+        """How many requests to the vendor were made by then."""
         super().__init__(message)
 
 

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Bench
+from conftest import Bench, Genesis, Write
 from hypothesis import given
 from hypothesis import strategies as st
+from support.served import served
 
 from otp_genesis.contracts.provider import ModelFacts, Reply, Request
 from otp_genesis.durable.sqlite import SqliteStore
 from otp_genesis.errors import BudgetReached, ProviderError, UsageError
+from otp_genesis.loopback.anthropic import AnthropicServer, tool_use
+from otp_genesis.loopback.openai import OpenAIServer, Turn, calling
 from otp_genesis.model.budget import Budget, Spent
 from otp_genesis.model.event import ModelCalled, Warned
 from otp_genesis.model.outcome import Usage
@@ -278,3 +281,51 @@ def test_a_failed_call_is_counted(bench: Bench) -> None:
     assert report.error is not None
     assert "1000 tokens of 1005 tokens are spent" in report.error.message
     assert report.usage.cost_usd == 0.4
+
+
+LOOPING = """
+workflow:
+  name: w
+  steps:
+    - name: work
+      type: agent
+      provider: {provider}
+      prompt: go on for ever
+      tools: [list_files]
+      budget: {{{budget}, on_reached: suspend}}
+"""
+
+
+@pytest.mark.parametrize("budget", ["calls: 3", "tokens: 2200"])
+def test_a_model_that_calls_tools_is_stopped_in_the_middle(
+    genesis: Genesis, write: Write, budget: str
+) -> None:
+    """Each further request is asked for: the run waits, and says what was spent."""
+    write("w.yaml", LOOPING.format(provider="near", budget=budget))
+    turns = [Turn(calling(("list_files", {})), prompt_tokens=600, completion_tokens=100)]
+    with served(OpenAIServer(turns)) as near:
+        table = f'[providers.near]\nkind = "openai"\nbase_url = "{near.url}/v1"\nmodel = "m"\n'
+        write("genesis.toml", table)
+        report = genesis.json("run", "w.yaml")
+        asked = len(near.requests)
+    shown = genesis("runs", "show", report["run_id"]).stdout
+
+    assert report["status"] == "suspended"
+    assert "the budget of step 'work' is reached" in shown
+    assert asked in (3, 4)
+    assert report["usage"]["input_tokens"] == 600 * asked
+
+
+def test_an_agent_of_its_own_is_stopped_in_the_middle(genesis: Genesis, write: Write) -> None:
+    """Its own limits are no wider than what is left; what it spent is counted all the same."""
+    write("w.yaml", LOOPING.format(provider="claude", budget="calls: 2"))
+    turns = lambda asked: [tool_use("mcp__codebase__list_files")]  # noqa: E731
+    with served(AnthropicServer(turns, key="key-of-a-test")) as server:
+        table = f'[providers.claude]\nbase_url = "{server.url}"\nmodel = "claude-opus-5-5"\n'
+        write("genesis.toml", table)
+        report = genesis.json("run", "w.yaml", ANTHROPIC_API_KEY="key-of-a-test")
+        asked = [one for one in server.requests if one.path.endswith("/messages")]
+
+    assert len(asked) in (2, 3)
+    assert report["usage"]["output_tokens"] > 0
+    assert report["status"] == "suspended", report["error"]

@@ -9,11 +9,16 @@ from typing import Any, Protocol
 from otp_genesis.contracts.codebase import Codebase
 from otp_genesis.contracts.tool import Tool
 from otp_genesis.errors import CodebaseError
+from otp_genesis.model.budget import Spent
 from otp_genesis.model.event import Event
 
 
 async def _refused() -> None:
     raise CodebaseError("this step does not work on files")
+
+
+async def _free(so_far: Spent) -> None:
+    """Nothing limits it."""
 
 
 async def _untold(event: Event) -> None:
@@ -60,6 +65,13 @@ class CallSite:
     """The codebase's tools by name."""
     tape: Tape | None = None
     """Where a run is recorded or replayed."""
+    before_request: Callable[[Spent], Awaitable[None]] = _free
+    """To be awaited before each request to the vendor but the first, with what was spent so far.
+
+    Raises `BudgetReached` where no more may be spent; it is to be let through.
+    """
+    left: Mapping[str, float] = field(default_factory=dict)
+    """What the step may still spend, by the fields of `Spent` that a budget limits."""
 
     def tools(self, names: Sequence[str]) -> tuple[Tool, ...]:
         """Return the tools of those names; raise `CodebaseError` for one that is not here."""

@@ -36,12 +36,18 @@ class Ledger:
             if getattr(self.budget, name) is None:
                 continue
             # Of time nothing is estimated: what is used up is used up.
-            if before + more > allowed or before >= allowed:
+            if before + more > allowed or before + min(more, 0) >= allowed:
                 unit = _UNITS[name]
                 told = f"{unit.format(before)} of {unit.format(allowed)} are spent"
-                needs = f", the next call may take {unit.format(more)}" if more else ""
+                needs = f", the next call may take {unit.format(more)}" if more > 0 else ""
                 return f"{self.whose} is reached: {told}{needs}"
         return None
+
+    def left(self) -> dict[str, float]:
+        """Return what may still be spent, with what is reserved, by what is limited."""
+        free = self._allowed.less(self.spent)
+        limited = [name for name in Spent._fields if getattr(self.budget, name) is not None]
+        return {name: max(getattr(free, name), 0) for name in limited}
 
     def reserve(self, estimate: Spent) -> None:
         """Count a call that is about to be made."""
@@ -81,18 +87,42 @@ class Purse:
 
     async def take(self, estimate: Spent) -> None:
         """Reserve what a call may take; raise `BudgetReached` where that is not there."""
+        await self._require(estimate)
+        for ledger in self.ledgers:
+            ledger.reserve(estimate)
+
+    async def more(self, reserved: Spent, so_far: Spent) -> None:
+        """Let a call that has spent so much go on with one more request, or raise the same."""
+        await self._require(so_far.plus(Spent(calls=1)).less(reserved))
+
+    def reached(self) -> BudgetReached | None:
+        """Return the error where no further call could be made."""
+        for ledger in self.ledgers:
+            if (why := ledger.obstacle(Spent())) is not None:
+                return self._error(ledger, why)
+        return None
+
+    def left(self) -> dict[str, float]:
+        """Return what may still be spent under all of them together."""
+        left: dict[str, float] = {}
+        for ledger in self.ledgers:
+            for name, amount in ledger.left().items():
+                left[name] = min(amount, left.get(name, amount))
+        return left
+
+    async def _require(self, estimate: Spent) -> None:
         for ledger in self.ledgers:
             if isinstance(ledger, DayLedger):
                 await ledger.refresh()
         for ledger in self.ledgers:
-            if (why := ledger.obstacle(estimate)) is None:
-                continue
-            if ledger.budget.on_reached == "suspend" and not self._stop:
-                question = f"{why}. Answer {SPEND_MORE!r} to allow as much again, or 'stop'."
-                raise BudgetReached(why, question=question)
-            raise BudgetReached(why)
-        for ledger in self.ledgers:
-            ledger.reserve(estimate)
+            if (why := ledger.obstacle(estimate)) is not None:
+                raise self._error(ledger, why)
+
+    def _error(self, ledger: Ledger, why: str) -> BudgetReached:
+        if ledger.budget.on_reached == "fail" or self._stop:
+            return BudgetReached(why)
+        question = f"{why}. Answer {SPEND_MORE!r} to allow as much again, or 'stop'."
+        return BudgetReached(why, question=question)
 
     def give_back(self, estimate: Spent, used: Spent) -> None:
         """Count what the call took; nothing where it was not made."""

@@ -13,7 +13,8 @@ from otp_genesis.contracts.call_site import NOWHERE, CallSite
 from otp_genesis.contracts.provider import Health, Reply, Request
 from otp_genesis.contracts.tool import Tool, ToolFailed
 from otp_genesis.deferred import deferred
-from otp_genesis.errors import CodebaseError, NoAnswerInTime, ProviderError
+from otp_genesis.errors import BudgetReached, CodebaseError, NoAnswerInTime, ProviderError
+from otp_genesis.model.budget import Spent
 from otp_genesis.model.event import ModelSaid
 from otp_genesis.model.outcome import Usage
 from otp_genesis.providers.chat import Answered, Asked, Call, Chat, ChatModel, Message, Result, Turn
@@ -102,7 +103,18 @@ class ChatProvider:
         offered = offered_of(request)
         known = ChatTools(tools, offered, site)
         chat = await self._chat(request, functions_of(tools, offered), exchange)
-        for _ in range(request.max_turns or MAX_TURNS):
+        try:
+            return await self._talked(chat, exchange, known)
+        except (ProviderError, BudgetReached) as error:
+            error.usage, error.requests = exchange.usage, max(exchange.requests, error.requests)
+            raise
+
+    async def _talked(self, chat: Chat, exchange: _Exchange, known: ChatTools) -> Reply:
+        """Ask, and ask again with what the tools said, until the model calls none."""
+        turn = Turn("")
+        for number in range(exchange.request.max_turns or MAX_TURNS):
+            if number:
+                await exchange.site.before_request(exchange.spent)
             turn = await self._turn(chat)
             await self._counted(exchange, chat, turn)
             if not turn.calls:
@@ -215,18 +227,27 @@ class _Exchange:
         wanted = [{"name": call.name, "arguments": _arguments(call, turn)} for call in calls]
         return self._reply(turn, {"function_calls": wanted})
 
-    def _reply(self, turn: Turn, data: Any) -> Reply:
-        usage = Usage(
+    @property
+    def usage(self) -> Usage:
+        """What was used so far."""
+        return Usage(
             input_tokens=self.input_tokens,
             output_tokens=self.output_tokens,
             cost_usd=self.cost_usd,
         )
+
+    @property
+    def spent(self) -> Spent:
+        """The same as budgets count it; of time they count what it takes in the end."""
+        return Spent(self.cost_usd, self.input_tokens + self.output_tokens, self.requests)
+
+    def _reply(self, turn: Turn, data: Any) -> Reply:
         return Reply(
             text=turn.text,
             data=data,
             provider=self.provider,
             model=self.model,
-            usage=usage,
+            usage=self.usage,
             requests=self.requests,
             cost_known=self.cost_known,
         )

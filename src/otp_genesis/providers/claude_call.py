@@ -213,6 +213,7 @@ class Call:
         failure = failure_of(result, self.proxy, self.listener.text)
         if failure is not None:
             failure.usage = _usage(result.usage or {}, cost)
+            failure.requests = max(result.num_turns, 1)
             raise self._redacted(failure)
         if problem is not None:
             raise self._no_result(problem)

@@ -42,6 +42,11 @@ _NOT_FOR_SERVERS = ("ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "CLAUDE_CODE_OAUT
 _SERVERS = TypeAdapter(dict[str, McpServer])
 
 
+def _least(*limits: float | None) -> float | None:
+    """Return the lowest of the limits that there are."""
+    return min((one for one in limits if one is not None), default=None)
+
+
 @dataclass(frozen=True)
 class Asked:
     """What a request and its options say together, the request first."""
@@ -63,6 +68,23 @@ class Asked:
         """Return it; options that say nothing are left out."""
         said = {name: value for name, value in request.options.items() if value is not None}
         return cls(request, said, root, scratch, model, budget)
+
+    @property
+    def max_turns(self) -> int | None:
+        """How often the model may be asked: as is said, and no more than a budget allows."""
+        said = self.request.max_turns or self.options.get("max_turns")
+        least = _least(said, self._left.get("calls"))
+        return None if least is None else int(least)
+
+    @property
+    def most_usd(self) -> float | None:
+        """What the call may cost; the CLI counts from the beginning of this call."""
+        said = self.options.get("max_budget_usd", self.max_budget_usd)
+        return _least(said, self._left.get("cost_usd"))
+
+    @property
+    def _left(self) -> Mapping[str, float]:
+        return {} if self.request.site is None else self.request.site.left
 
     @property
     def mode(self) -> Literal["default", "acceptEdits", "bypassPermissions", "plan"]:
@@ -180,8 +202,8 @@ async def sdk_options(asked: Asked, own_tools: Sequence[Tool]) -> sdk.ClaudeAgen
         system_prompt=_system_prompt(asked),
         permission_mode=asked.mode,
         permission_prompt_tool_name=said.get("permission_prompt_tool"),
-        max_turns=request.max_turns or said.get("max_turns"),
-        max_budget_usd=said.get("max_budget_usd", asked.max_budget_usd),
+        max_turns=asked.max_turns,
+        max_budget_usd=asked.most_usd,
         model=request.model or said.get("model") or asked.default_model,
         fallback_model=said.get("fallback_model"),
         agents=_agents(said.get("agents") or {}),

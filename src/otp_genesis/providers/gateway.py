@@ -6,11 +6,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from otp_genesis.contracts.call_site import NOWHERE, CallSite
 from otp_genesis.contracts.provider import Provider, Reply, Request
-from otp_genesis.errors import NoProvider, ProviderError, RateLimited
+from otp_genesis.errors import BudgetReached, NoProvider, ProviderError, RateLimited
+from otp_genesis.model.budget import Spent
 from otp_genesis.model.event import Event, ModelCalled, ModelSaid, ProviderHealth, Warned
 from otp_genesis.model.json_schema import misfits
 from otp_genesis.providers.budget import Purse
@@ -238,6 +240,7 @@ class Gateway:
                 cost = estimated_cost(record.entry, request, estimated)
                 if purse is not None:
                     await purse.take(cost)
+                    request = _within(purse, cost, request)
                 try:
                     period, change = record.begin(now)
                     if change is not None:
@@ -255,7 +258,8 @@ class Gateway:
         if change is not None:
             await self._emit(change)
         if heard.error is not None:
-            raise heard.error
+            reached = purse.reached() if purse and isinstance(heard.error, ProviderError) else None
+            raise reached or heard.error
         assert heard.reply is not None
         if purse is not None and purse.counts_money and not heard.reply.cost_known:
             await self._warn_of_unknown_price(record, heard.reply)
@@ -279,7 +283,7 @@ class Gateway:
         try:
             reply = await answer_of(provider, request)
         # A cancellation is raised again, once what the call held is given back and told of.
-        except (ProviderError, asyncio.CancelledError) as error:
+        except (ProviderError, BudgetReached, asyncio.CancelledError) as error:
             if secrets.any and isinstance(error, ProviderError):
                 error.args = (secrets.redact(str(error)),)
                 error.output = secrets.redacted(error.output)
@@ -312,13 +316,20 @@ class Gateway:
             model=reply.model if reply else request.model,
             duration_s=heard.seconds,
             usage=heard.usage,
-            requests=reply.requests if reply else 1,
+            requests=heard.requests,
             error=None if error is None else "cancelled" if cancelled else str(error),
             strategy=hop.strategy,
             hop=hop.number,
             passed_over=hop.passed_over,
             session=(reply.session if reply else None) or request.session,
         )
+
+
+def _within(purse: Purse, reserved: Spent, request: Request) -> Request:
+    """Return the request with what its provider may know of the budgets."""
+    site = request.site or NOWHERE
+    site = replace(site, before_request=partial(purse.more, reserved), left=purse.left())
+    return request.model_copy(update={"site": site})
 
 
 def _in_turn(selection: Selection, request: Request) -> Iterable[Record]:

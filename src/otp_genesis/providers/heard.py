@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from otp_genesis.contracts.provider import Reply
-from otp_genesis.errors import ProviderError
+from otp_genesis.errors import BudgetReached, ProviderError
 from otp_genesis.model.budget import Spent
 from otp_genesis.model.outcome import Usage
 
@@ -19,7 +19,7 @@ class Heard:
 
     seconds: float = 0.0
     reply: Reply | None = None
-    error: ProviderError | asyncio.CancelledError | None = None
+    error: ProviderError | BudgetReached | asyncio.CancelledError | None = None
 
     @property
     def usage(self) -> Usage:
@@ -36,7 +36,12 @@ class Heard:
         return usage.input_tokens + usage.output_tokens
 
     @property
+    def requests(self) -> int:
+        """How many requests to the vendor it took."""
+        made = self.reply or self.error
+        return 0 if made is None else getattr(made, "requests", 1)
+
+    @property
     def spent(self) -> Spent:
         """What is to be counted of it."""
-        calls = self.reply.requests if self.reply else 1 if self.error else 0
-        return Spent(self.usage.cost_usd, self.tokens, calls, self.seconds)
+        return Spent(self.usage.cost_usd, self.tokens, self.requests, self.seconds)

@@ -5,7 +5,13 @@ from __future__ import annotations
 import asyncio
 
 from otp_genesis.contracts.provider import Health, Provider, Reply, Request
-from otp_genesis.errors import BadCredentials, GenesisError, ProviderError, RateLimited
+from otp_genesis.errors import (
+    BadCredentials,
+    BudgetReached,
+    GenesisError,
+    ProviderError,
+    RateLimited,
+)
 
 
 def _cancellations() -> int:
@@ -43,6 +49,9 @@ async def answer_of(provider: Provider, request: Request) -> Reply:
     before = _cancellations()
     try:
         reply = await provider.complete(request)
+    except BudgetReached:
+        # It is ours, by way of the call site.
+        raise
     except (Exception, asyncio.CancelledError) as error:
         if _cancellations() > before:
             raise asyncio.CancelledError from error
