@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 
 MOST_SHOWN = 30
+NOT_ASKED = "was asked for"
+"""Ends the reason of a provider that another was preferred to by name."""
 MOST_IN_A_LINE = 2
 """More providers than these are told a line each."""
 
@@ -153,7 +155,9 @@ class NoProvider(GenesisError):
 
     def __init__(self, needs: Iterable[str], lacking: Mapping[str, str]):
         self.needs, self.lacking = frozenset(needs), dict(lacking)
-        told = [f"{name}: {why}" for name, why in sorted(self.lacking.items())]
+        # Where one was asked for by name, that the others are not it is no news.
+        named = {name: why for name, why in lacking.items() if not why.endswith(NOT_ASKED)}
+        told = [f"{name}: {why}" for name, why in sorted((named or lacking).items())]
         known = f" ({'; '.join(told) or 'no provider is registered'})"
         if len(told) > MOST_IN_A_LINE:
             known = ":" + "".join(f"\n  {one}" for one in told)

@@ -146,7 +146,7 @@ def test_attempts_ask_again(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("step", "said"),
     [
-        ("prompt: hi, provider: nobody", "'nobody' was asked for"),
+        ("prompt: hi, provider: nobody", "nobody: it is not registered; known: anthropic, claude"),
         ("prompt: hi, needs: [images]", "cannot do images"),
     ],
 )

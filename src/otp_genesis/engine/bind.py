@@ -69,7 +69,7 @@ class Binder:
         try:
             settings = StepSettings.model_validate(given)
         except ValidationError as error:
-            self._invalid(error.errors(), tuple(names))
+            self._invalid(error.errors(), tuple(names), StepSettings)
             return None
         if settings.provider_strategy is not None:
             at = (*self.step.at, "provider_strategy")
@@ -250,9 +250,11 @@ class Binder:
     def _complain(self, at: Path, code: str, message: str) -> None:
         self.checker.complaints.append(self.document.error(at, code, message))
 
-    def _invalid(self, details: Iterable[Any], known: tuple[str, ...]) -> None:
+    def _invalid(
+        self, details: Iterable[Any], known: tuple[str, ...], model: type[BaseModel] | None = None
+    ) -> None:
         for detail in details:
-            near = _keys_at(self.kind.params, detail["loc"]) or known
+            near = _keys_at(model or self.kind.params, detail["loc"]) or known
             found = model_complaints(self.document, self.step.at, [detail], near)
             self.checker.complaints += found
 

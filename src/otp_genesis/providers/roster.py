@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from otp_genesis.contracts.provider import RegisteredProvider
 from otp_genesis.contracts.provider_registry import ProviderRegistry
-from otp_genesis.errors import GenesisError, UnknownName, UsageError, did_you_mean
+from otp_genesis.errors import NOT_ASKED, GenesisError, UnknownName, UsageError, did_you_mean
 from otp_genesis.providers.circuit import CircuitPolicy
 from otp_genesis.providers.estimate import Price, price_of
 from otp_genesis.providers.record import Changes, Record
@@ -184,7 +184,7 @@ class Roster:
 
 def _unfit(entry: RegisteredProvider, question: Question, wanted: str | None) -> str | None:
     if wanted is not None and entry.name != wanted:
-        return f"{question.provider!r} was asked for"
+        return f"{question.provider!r} {NOT_ASKED}"
     if question.only is not None and not question.only(entry):
         return "this run may not ask it"
     if missing := sorted(question.needs - entry.capabilities):
