@@ -241,3 +241,64 @@ def test_explain_unknown(genesis: Genesis) -> None:
     said = genesis.said(genesis("otp", "explain", "unsupervised-spwan"), 2)
 
     assert "error: no rule named 'unsupervised-spwan'; did you mean 'unsupervised-spawn'?" == said
+
+
+def test_what_is_known_is_not_told_again(genesis: Genesis, project: Path, tmp_path: Path) -> None:
+    """A baseline keeps the findings of today: only a new one is told, and fails; lines may move."""
+    known = tmp_path / "known.json"
+    wrote = genesis("otp", "scan", project, "--write-baseline", known)
+    jobs = project / "lib" / "tiny" / "jobs.ex"
+    jobs.write_text("# A comment that moves all lines.\n" + jobs.read_text())
+    quiet = genesis("otp", "scan", project, "--baseline", known, "--fail-on", "info")
+    write(project, {"lib/tiny/more.ex": "defmodule Tiny.More do\n  def a, do: spawn(&b/0)\nend\n"})
+    (project / "genesis.toml").write_text(f'[scan]\nbaseline = "../{known.name}"\n')
+    new = genesis("otp", "scan", project, "--format", "json", "--fail-on", "info")
+    (project / "lib" / "tiny" / "jobs.ex").unlink()
+    gone = genesis("otp", "scan", project)
+
+    assert (wrote.returncode, wrote.stdout) == (0, "")
+    assert wrote.stderr == f"4 findings are known now: {known}\n"
+    assert (quiet.returncode, quiet.stderr) == (0, "")
+    assert new.returncode == 1
+    assert [one["file"] for one in json.loads(new.stdout)["findings"]] == ["lib/tiny/more.ex"]
+    assert "known findings are gone; write it anew" in gone.stderr
+
+
+def test_settings_of_a_scan(genesis: Genesis, project: Path) -> None:
+    """Rules are switched off or graded otherwise, files left out, the exit set."""
+    before = scanned(genesis, project)["findings"]
+    (project / "genesis.toml").write_text(
+        '[scan]\nexclude = ["lib/tiny/jobs.ex"]\nfail_on = "medium"\n'
+        '[scan.rules]\ndynamic-atom = "info"\n'
+    )
+    done = genesis("otp", "scan", project, "--format", "json")
+    after = json.loads(done.stdout)["findings"]
+
+    assert {one["severity"] for one in before if one["rule"] == "OTP053"} == {"high"}
+    assert {one["severity"] for one in after if one["rule"] == "OTP053"} == {"info"}
+    assert "lib/tiny/jobs.ex" not in {one["file"] for one in after}
+    assert len(after) == len([one for one in before if one["file"] != "lib/tiny/jobs.ex"])
+    (project / "genesis.toml").write_text('[scan.rules]\nOTP053 = "off"\n')
+    assert "OTP053" not in {one["rule"] for one in scanned(genesis, project)["findings"]}
+
+
+@pytest.mark.parametrize(
+    ("toml", "options", "said"),
+    [
+        ('[scan.rules]\nOTP999 = "off"', [], "[scan] rules: no rule 'OTP999'; did you mean"),
+        ('[scan.rules]\nOTP001 = "deadly"', [], "[scan] rules.OTP001"),
+        ("[scan]\nexclud = []", [], "did you mean 'exclude'?"),
+        ("", ["--baseline", "none.json"], "cannot read the baseline none.json: No such file"),
+        ("", ["--baseline", "mix.exs"], "mix.exs"),
+    ],
+)
+def test_wrong_settings_of_a_scan(
+    genesis: Genesis, project: Path, toml: str, options: list[str], said: str
+) -> None:
+    """One message, exit code 2."""
+    (project / "genesis.toml").write_text(toml)
+
+    done = genesis("otp", "scan", project, *options)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr

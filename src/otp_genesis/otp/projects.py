@@ -13,7 +13,9 @@ from otp_genesis.errors import UsageError
 from otp_genesis.otp.project import Project, project_paths
 from otp_genesis.otp.rule import Finding, Rule
 from otp_genesis.otp.scan import Report, scan
+from otp_genesis.otp.scan_settings import ScanSettings
 from otp_genesis.otp.vocabulary import VOCABULARY, Vocabulary
+from otp_genesis.settings import Settings
 
 SERVICE = "otp.projects"
 
@@ -85,10 +87,11 @@ def rule_named(ctx: Context, code: str) -> Rule:
 def current_findings(ctx: Context, only: list[str] | None = None) -> Report:
     """Scan the project that the step stands on."""
     projects: Projects = ctx.facts[SERVICE]
-    project = current_project(ctx)
-    if only:
-        return scan(project, rules_of(ctx), only)
-    return projects.report(project, rules_of(ctx))
+    project, rules = current_project(ctx), rules_of(ctx)
+    report = scan(project, rules, only) if only else projects.report(project, rules)
+    settings: Settings = ctx.facts["settings"]
+    wanted = settings.section("scan", ScanSettings)
+    return wanted.applied(report, rules, str(settings.source))
 
 
 def same_finding(findings: tuple[Finding, ...], wanted: Finding) -> Finding | None:
