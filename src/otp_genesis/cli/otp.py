@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from otp_genesis.cli import refactor
+from otp_genesis.cli import otp_tree, refactor
 from otp_genesis.cli.opened import PLUGINS
 from otp_genesis.cli.rules_in_use import rules_in_use
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from otp_genesis.otp.scan import Report
 
 app = typer.Typer(help="Find, explain, plan and repair OTP flaws.", no_args_is_help=True)
+app.command("tree")(otp_tree.tree)
 app.command("plan")(refactor.plan)
 app.command("refactor")(refactor.refactor)
 
@@ -41,30 +42,72 @@ def scan(
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes that read files.")] = 1,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Read every file anew.")] = False,
+    baseline: Annotated[
+        Path | None, typer.Option(help="Tell only findings that this file does not know.")
+    ] = None,
+    write_baseline: Annotated[
+        Path | None, typer.Option(help="Write all findings to this file, and end with 0.")
+    ] = None,
     plugins: PLUGINS = None,
 ) -> None:
     """Find OTP flaws; needs no Elixir and changes nothing."""
-    import time
-
-    from otp_genesis.otp.project import Project
-    from otp_genesis.otp.projects import vocabulary_of
     from otp_genesis.otp.rule import SEVERITIES
-    from otp_genesis.otp.scan import scan as scan_project
+    from otp_genesis.otp.scan_settings import ScanSettings
+    from otp_genesis.settings import load_settings
 
-    began = time.perf_counter()
+    settings = load_settings(path)
+    wanted = settings.section("scan", ScanSettings)
     known = rules_in_use(plugins)
-    chosen = rule_names(only, known)
-    project = Project.read(path, jobs, vocabulary_of(known))
-    report = scan_project(project, known, chosen)
-    report = report.model_copy(update={"elapsed_s": round(time.perf_counter() - began, 4)})
+    project, report = _scanned(path, rule_names(only, known), known, jobs)
+    report = wanted.applied(report, known, str(settings.source))
     if changed_since is not None:
         changed = changed_files(path, changed_since)
         kept = tuple(one for one in report.findings if one.file in changed)
         report = report.model_copy(update={"findings": kept})
+    if write_baseline is not None:
+        return _write_baseline(write_baseline, report)
+    if baseline is None and wanted.baseline is not None and settings.source is not None:
+        baseline = settings.source.parent / wanted.baseline
+    if baseline is not None:
+        report = _without_known(report, baseline)
     print(_printed(output, report, project, path.resolve().name, known))
-    grave = SEVERITIES[: SEVERITIES.index(fail_on) + 1] if fail_on else ()
+    worst = fail_on or wanted.fail_on
+    grave = SEVERITIES[: SEVERITIES.index(worst) + 1] if worst else ()
     if any(finding.severity in grave for finding in report.findings):
         raise typer.Exit(1)
+
+
+def _scanned(
+    path: Path, only: list[str], known: tuple[Rule, ...], jobs: int
+) -> tuple[Project, Report]:
+    """Return the project and what is found; the time includes the reading."""
+    import time
+
+    from otp_genesis.otp.project import Project
+    from otp_genesis.otp.projects import vocabulary_of
+    from otp_genesis.otp.scan import scan as scan_project
+
+    began = time.perf_counter()
+    project = Project.read(path, jobs, vocabulary_of(known))
+    report = scan_project(project, known, only)
+    elapsed = round(time.perf_counter() - began, 4)
+    return project, report.model_copy(update={"elapsed_s": elapsed})
+
+
+def _write_baseline(path: Path, report: Report) -> None:
+    from otp_genesis.otp.baseline import write_baseline
+
+    count = write_baseline(path, report)
+    print(f"{count} findings are known now: {path}", file=sys.stderr)
+
+
+def _without_known(report: Report, path: Path) -> Report:
+    from otp_genesis.otp.baseline import read_baseline, without_known
+
+    report, gone = without_known(report, read_baseline(path))
+    if gone:
+        print(f"{path}: {gone} known findings are gone; write it anew", file=sys.stderr)
+    return report
 
 
 def _printed(
