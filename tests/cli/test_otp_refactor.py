@@ -165,7 +165,7 @@ def test_relative_path(genesis: Genesis, project: Path) -> None:
         (("--max-attempts", "0"), 2, "'--max-attempts': "),
         (("--max-items", "-1"), 2, "'--max-items': "),
         (("--max-item", "1"), 2, "No such option: --max-item"),
-        (("--provider", "nobody"), 3, "'nobody'"),
+        (("--provider", "nobody"), 3, "nobody: it is not registered"),
     ],
 )
 def test_wrong_options(

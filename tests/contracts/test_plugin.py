@@ -11,6 +11,7 @@ from otp_genesis.contracts.plugin import Plugin
 from otp_genesis.contracts.step import Context, Params
 from otp_genesis.contracts.step_type import step
 from otp_genesis.model.outcome import Ok, Outcome
+from otp_genesis.providers import BUILT_IN
 from otp_genesis.providers.scripted import ScriptedProvider
 from otp_genesis.runtime import Runtime
 from otp_genesis.settings import Settings
@@ -125,7 +126,7 @@ def test_all_that_a_plugin_adds(settings: Settings, write: Write) -> None:
     assert runtime.quarantined == ()
     assert (greet.required_fields, greet.optional_fields) == (("who",), ("often",))
     assert (greet.metadata.description, greet.metadata.origin) == ("Greets.", "p")
-    assert runtime.providers.find(capability="text") == ["q", "scripted"]
+    assert runtime.providers.find(capability="text") == sorted(["q", *BUILT_IN])
 
 
 def test_a_plugin_is_added_whole_or_not_at_all(settings: Settings, tmp_path: Path) -> None:
@@ -139,7 +140,7 @@ def test_a_plugin_is_added_whole_or_not_at_all(settings: Settings, tmp_path: Pat
     assert [one.name for one in runtime.quarantined] == ["p"]
     assert "missing.yaml: No such file" in runtime.quarantined[0].reason
     assert "mine" not in runtime.steps
-    assert runtime.providers.names() == ("scripted",)
+    assert runtime.providers.names() == tuple(sorted(BUILT_IN))
     assert runtime.services == {}
 
 

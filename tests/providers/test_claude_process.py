@@ -48,6 +48,19 @@ def living(word: str) -> list[str]:
     return found
 
 
+def sleeps(nap: str) -> bool:
+    """Whether the command is running."""
+    commands = Path("/proc").glob("[0-9]*/cmdline")
+    return any(_read(one) == f"sleep\0{nap}\0".encode() for one in commands)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
 def scratch() -> set[str]:
     return {one.name for one in Path(tempfile.gettempdir()).glob("genesis-claude-*")}
 
@@ -155,7 +168,8 @@ def test_a_killed_process_takes_all_with_it(bench: ClaudeBench, nap: str) -> Non
                 sys.executable, "-c", ASK, str(bench.folder), bench.server.url,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             )  # fmt: skip
-            await until(lambda: living(f"sleep {nap}"))
+            # The command itself, not the walls that are still put up around it.
+            await until(lambda: sleeps(nap))
             killed.kill()
             await killed.wait()
             await until(lambda: not living(nap) and not living(str(bench.state)))

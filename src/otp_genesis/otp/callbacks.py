@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
-from tree_sitter import Node
+from tree_sitter import Node, Query, QueryCursor
 
 from otp_genesis.model.change import Edit
 from otp_genesis.otp.facts import Clause, Function, Module, SourceFile
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.syntax import arguments, at, child, code, target, walk
+from otp_genesis.otp.syntax import LANGUAGE, arguments, at, child, code, parts, target, walk
 
 SERVERS = frozenset({"GenServer", ":gen_server", "GenStage"})
 AGENTS = frozenset({"Jido.Agent"})
@@ -21,7 +22,16 @@ LITERALS = frozenset(
     {"atom", "quoted_atom", "integer", "float", "char", "string", "charlist", "boolean", "nil"}
     | {"unary_operator"}
 )
-STARTERS = ("Task.", "Task.Supervisor.", "Process.spawn", ":erlang.spawn", "Agent.")
+STARTERS = ("Task.", "Process.spawn", "Node.spawn", ":erlang.spawn", ":proc_lib.", "Agent.")
+HELD = frozenset({"tuple", "list", "keywords", "pair", "map", "map_content"})
+"""What a function may be wrapped in where it is given, as in `{Task, fn -> … end}`."""
+LOCAL = Query(
+    LANGUAGE,
+    """
+    (call target: (identifier) @name)
+    (unary_operator operator: "&" operand: (binary_operator operator: "/")) @capture
+    """,
+)
 DIRECTIVES = frozenset({"use", "alias", "import", "require"})
 
 
@@ -47,18 +57,23 @@ def clause_node(root: Node, clause: Clause) -> Node:
 
 def local_calls(file: SourceFile, module: Module) -> dict[str, frozenset[str]]:
     """Return which functions of the module each function calls in its own process."""
-    root = module_node(file, module)
     functions = file.functions_of(module.name)
     labels = {f"{f.name}/{arity}": f.label for f in functions for arity in f.arities}
-    return {
-        function.label: frozenset(
-            labels[called]
-            for clause in function.clauses
-            for called in _called(file, clause_node(root, clause))
-            if called in labels
-        )
-        for function in functions
-    }
+    names = {f.name.encode() for f in functions}
+    runs = sorted((c.start, c.end, c.head[1], f.label) for f in functions for c in f.clauses)
+    starts = [run[0] for run in runs]
+    calls: dict[str, set[str]] = {function.label: set() for function in functions}
+    found = QueryCursor(LOCAL).captures(module_node(file, module))
+    named = [node for node in found.get("name", ()) if node.text in names]
+    for node in [*(n.parent for n in named), *found.get("capture", ())]:
+        place = bisect_right(starts, node.start_byte) - 1 if node is not None else -1
+        if node is None or place < 0:
+            continue
+        _, end, head_end, caller = runs[place]
+        called = labels.get(_label(node) or "")
+        if called and head_end <= node.start_byte < end and not runs_elsewhere(file, node):
+            calls[caller].add(called)
+    return {label: frozenset(found) for label, found in calls.items()}
 
 
 def reachable(file: SourceFile, module: Module) -> dict[str, str]:
@@ -76,17 +91,40 @@ def reachable(file: SourceFile, module: Module) -> dict[str, str]:
 
 
 def runs_elsewhere(file: SourceFile, node: Node) -> bool:
-    """Whether `node` stands in a function that is given to another process to run."""
-    outer = node.parent
+    """Whether `node` is, or stands in, a function that is given to another process to run."""
+    outer: Node | None = node
     while outer is not None:
-        call = outer.parent.parent if outer.parent is not None else None
-        if outer.type == "anonymous_function" and call is not None and call.type == "call":
-            module, _, name = target(call).rpartition(".")
-            full = f"{file.expand(module, call.start_byte)}.{name}" if module else name
-            if full.startswith(STARTERS) or full.startswith("spawn"):
-                return True
+        function = outer.type == "anonymous_function" or _is_capture(outer)
+        if function and started(file, outer):
+            return True
         outer = outer.parent
     return False
+
+
+def started(file: SourceFile, function: Node) -> str:
+    """Return what may run a function in another process, empty where none is seen to.
+
+    A function that is bound to a name (`=`) may be run by anybody.
+    """
+    around = function.parent
+    while around is not None and around.type in HELD:
+        first = parts(around)[0] if around.type == "tuple" else None
+        if first is not None and file.expand(code(first), first.start_byte) in ("Task", "Agent"):
+            return code(first)
+        around = around.parent
+    if around is not None and code(around.child_by_field_name("operator")) == "=":
+        return "="
+    call = around.parent if around is not None and around.type == "arguments" else None
+    if call is None or call.type != "call":
+        return ""
+    module, _, name = target(call).rpartition(".")
+    full = f"{file.expand(module, call.start_byte)}.{name}" if module else name
+    return full if full.startswith((*STARTERS, "spawn")) or name == "start_child" else ""
+
+
+def _is_capture(node: Node) -> bool:
+    operator = node.child_by_field_name("operator") if node.type == "unary_operator" else None
+    return code(operator) == "&"
 
 
 def mentions_atom(node: Node, atom: str) -> bool:
@@ -147,7 +185,7 @@ def require_logger(file: SourceFile, module: Module, offset: int) -> tuple[Edit,
     if block is None:
         return ()
     name = f"require {file.reference('Logger', offset)}"
-    place, blank = _directive_place(block)
+    place, blank = directive_place(block)
     indent = file.lines.indent(module.start) + "  "
     text = f"\n{indent}{name}" if not blank else f"\n\n{indent}{name}"
     if place == block.start_byte + len("do"):
@@ -155,8 +193,11 @@ def require_logger(file: SourceFile, module: Module, offset: int) -> tuple[Edit,
     return (Edit(start=place, end=place, text=text),)
 
 
-def _directive_place(block: Node) -> tuple[int, bool]:
-    """Return the end of the last directive of the module's head, else of its doc, else of `do`."""
+def directive_place(block: Node) -> tuple[int, bool]:
+    """Return the end of the last directive of a module's head, else of its doc, else of `do`.
+
+    The second is whether a blank line belongs between.
+    """
     directive = doc = None
     for node in block.named_children:
         if target(node) in DIRECTIVES:
@@ -168,15 +209,6 @@ def _directive_place(block: Node) -> tuple[int, bool]:
     if directive is not None:
         return directive.end_byte, False
     return (doc.end_byte, True) if doc is not None else (block.start_byte + len("do"), False)
-
-
-def _called(file: SourceFile, clause: Node) -> Iterator[str]:
-    """Yield `name/arity` of each local call and capture that runs in the caller's process."""
-    head_end = arguments(clause)[0].end_byte
-    for node in walk(clause):
-        label = _label(node) if node.start_byte >= head_end else None
-        if label and not runs_elsewhere(file, node):
-            yield label
 
 
 def _label(node: Node) -> str | None:

@@ -9,11 +9,14 @@ from otp_genesis.errors import UsageError
 _OURS: Mapping[str, frozenset[str]] = {
     module: frozenset(names.split())
     for module, names in {
-        "Kernel": "spawn spawn_link spawn_monitor send exit",
-        "Process": "spawn send put get delete sleep monitor demonitor register whereis exit flag",
+        "Kernel": "spawn spawn_link spawn_monitor send exit receive",
+        "Process": (
+            "spawn send put get delete sleep monitor demonitor register whereis exit flag"
+            " alive? link"
+        ),
         "Task": "start start_link async async_stream await await_many yield yield_many",
         "Task.Supervisor": "start_child async async_nolink start_link",
-        "GenServer": "call cast start start_link multi_call",
+        "GenServer": "call cast start start_link multi_call whereis stop",
         "Agent": "start start_link update get_and_update cast",
         "Supervisor": "start_link init",
         "DynamicSupervisor": "start_child start_link init",
@@ -21,11 +24,29 @@ _OURS: Mapping[str, frozenset[str]] = {
         "List": "to_atom",
         ":erlang": (
             "spawn spawn_link spawn_monitor spawn_opt send send_nosuspend put erase monitor"
-            " binary_to_atom list_to_atom"
+            " binary_to_atom list_to_atom binary_to_term exit process_flag demonitor"
+            " is_process_alive whereis"
         ),
         ":gen_server": "call start start_link",
+        "Registry": "lookup",
+        "Application": "get_env fetch_env!",
+        "Mix": "env",
+        ":persistent_term": "put erase",
+        "System": "cmd shell halt stop",
+        ":os": "cmd",
+        ":init": "stop",
+        "Req": "get get! post post! put put! request request!",
+        "HTTPoison": "get get! post post! put put! request request!",
+        "Tesla": "get get! post post! put put! request request!",
+        "Finch": "request request!",
+        ":httpc": "request",
+        ":gen_tcp": "connect",
+        ":ssl": "connect",
         ":timer": "sleep",
-        ":ets": "new lookup lookup_element member insert insert_new update_counter update_element",
+        ":ets": (
+            "new lookup lookup_element member insert insert_new update_counter update_element"
+            " whereis info"
+        ),
     }.items()
 }
 """Erlang modules carry their colon, as a call does."""

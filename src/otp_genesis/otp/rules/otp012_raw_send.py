@@ -10,16 +10,9 @@ from otp_genesis.otp.callbacks import identifiers
 from otp_genesis.otp.facts import Call, SourceFile
 from otp_genesis.otp.project import Project
 from otp_genesis.otp.rule import Bad, Declined, Finding, Good, Rule, Severity
+from otp_genesis.otp.sending import SENDS, is_to_name
 from otp_genesis.otp.syntax import arguments, at, code, inside, span, target, walk
 
-TARGETS = (
-    "Kernel.send/2",
-    "Process.send/2",
-    "Process.send/3",
-    ":erlang.send/2",
-    ":erlang.send/3",
-    ":erlang.send_nosuspend/2",
-)
 ASKED_FOR = re.compile(
     r"(^|_)(from|caller|reply_to|parent|owner|client|requester|subscribers?|listeners?|port|ref"
     r"|test|socket|transport|fastlane|group_leader)"
@@ -52,7 +45,8 @@ class RawSend(Rule):
     ## Fix safety
     None: whether the sender needs an answer (call), not (cast) or many are told, and what the
     receiver's interface is to be, has to be decided first. A message that carries `self()`, or
-    goes to one that asked for it by its name, may have an answer and is for information.
+    goes to one that asked for it by its name, may have an answer and is for information. A send
+    to a registered name raises instead (OTP013).
     """
 
     code = "OTP012"
@@ -66,9 +60,10 @@ class RawSend(Rule):
         Bad(_module("    send(pid, {:job, job})\n")),
         Bad(_module("    pid |> send({:job, job})\n")),
         Bad(_module("    send pid, {:job, job}\n")),
-        Bad(_module("    P.send(MyApp.Server, job, [])\n", "  alias Process, as: P\n")),
+        Bad(_module("    P.send(job.pid, job, [])\n", "  alias Process, as: P\n")),
         Bad(_module("    :erlang.send(pid, job)\n")),
         Bad(_module("    send(job.owner, :done)\n    send(pid, self())\n"), count=2),
+        Good(_module("    send(MyApp.Server, job)\n")),
         Good(_module("    send(self(), job)\n    Process.send_after(self(), pid, 10)\n")),
         Good(_module("    me = self()\n    Task.async(fn -> send(me, {job, pid}) end)\n")),
         Good(
@@ -92,7 +87,7 @@ class RawSend(Rule):
 
     def check(self, project: Project, file: SourceFile) -> Iterator[Finding]:
         """Flag each send that is neither to oneself nor an answer."""
-        calls = file.production_calls(*TARGETS)
+        calls = file.production_calls(*SENDS)
         root = file.root() if calls else None
         for call in calls:
             severity = _severity(file, root, call) if root is not None else None
@@ -120,14 +115,14 @@ def _severity(file: SourceFile, root: Node, call: Call) -> Severity | None:
         return "info"
     receiver = at(root, call.arguments[0])
     text = code(receiver)
-    if text in ("self()", "self") or _is_own_or_answered(receiver):
+    if text in ("self()", "self") or is_to_name(file, call) or _is_own_or_answered(receiver):
         return None
     if "self()" in file.slice(call.arguments[1]):
         return "info"
     last = text.rstrip("()").rpartition(".")[2].rpartition(":")[2]
     if receiver.type == "identifier" and not ASKED_FOR.search(last):
         return "medium"
-    return "medium" if receiver.type in ("alias", "atom") else "info"
+    return "info"
 
 
 def _is_own_or_answered(receiver: Node) -> bool:

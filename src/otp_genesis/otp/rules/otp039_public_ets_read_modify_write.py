@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from tree_sitter import Node
-
 from otp_genesis.model.change import ChangeSet
-from otp_genesis.otp.callbacks import CALLBACKS, clause_node, identifiers, reachable, servers
-from otp_genesis.otp.facts import Call, Module, SourceFile
+from otp_genesis.otp.callbacks import clause_node, identifiers
+from otp_genesis.otp.derived import derived
+from otp_genesis.otp.facts import Call, SourceFile
 from otp_genesis.otp.project import Project
 from otp_genesis.otp.rule import Bad, Declined, Evidence, Finding, Good, Rule
-from otp_genesis.otp.syntax import at, code, parts, span, target, walk
+from otp_genesis.otp.served import served_functions
+from otp_genesis.otp.syntax import at
 
 READS = (":ets.lookup/2", ":ets.lookup_element/3", ":ets.lookup_element/4")
 WRITES = (":ets.insert/2",)
@@ -95,7 +95,7 @@ class PublicEtsReadModifyWrite(Rule):
         if not reads or not writes:
             return
         public = _public_tables(project)
-        served = _served(project, file)
+        served = served_functions(project, file)
         for write in writes:
             table = _table(file, write)
             if table not in public or (write.module, write.function) in served:
@@ -146,19 +146,6 @@ def _public_tables(project: Project) -> set[str]:
     } - {""}
 
 
-def _served(project: Project, file: SourceFile) -> set[tuple[str | None, str | None]]:
-    """Return the functions that a server runs itself, one message after the other."""
-    found: set[tuple[str | None, str | None]] = set()
-    for module in servers(project, file):
-        found |= {(module.name, label) for label in _only_served(file, module)}
-    return found
-
-
-def _only_served(file: SourceFile, module: Module) -> set[str]:
-    private = {f.label for f in file.functions_of(module.name) if f.kind == "defp"}
-    return {label for label in reachable(file, module) if label in private | CALLBACKS}
-
-
 def _read_for(file: SourceFile, write: Call, reads: list[Call]) -> Call | None:
     """Return the read whose value goes into `write`."""
     function = file.function(write.module, write.function)
@@ -169,39 +156,6 @@ def _read_for(file: SourceFile, write: Call, reads: list[Call]) -> Call | None:
         node = clause_node(root, clause)
         written = identifiers([at(root, write.arguments[1])])
         for read in reads:
-            if clause.start <= read.start < write.start and written & _derived(node, read):
+            if clause.start <= read.start < write.start and written & derived(node, read):
                 return read
     return None
-
-
-def _derived(function: Node, read: Call) -> set[str]:
-    """Return the variables whose value depends on what `read` returned."""
-    tainted: set[str] = set()
-    for node in walk(function):
-        if node.type == "binary_operator" and code(node.child_by_field_name("operator")) in (
-            "=",
-            "<-",
-        ):
-            left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
-            if left is not None and right is not None and _depends(right, read, tainted):
-                tainted |= _bound(left)
-        elif target(node) == "case" and _depends(node.named_children[1], read, tainted):
-            for clause in walk(node):
-                if clause.type == "stab_clause" and (left := clause.child_by_field_name("left")):
-                    tainted |= _bound(left)
-    return tainted
-
-
-def _depends(value: Node, read: Call, tainted: set[str]) -> bool:
-    start, end = span(value)
-    return start <= read.start < end or bool(identifiers([value]) & tainted)
-
-
-def _bound(pattern: Node) -> set[str]:
-    """Return the variables that a pattern binds; pinned ones it only compares."""
-    pinned = {
-        code(parts(node)[0])
-        for node in walk(pattern)
-        if node.type == "unary_operator" and code(node).startswith("^") and parts(node)
-    }
-    return {name for name in identifiers([pattern]) if not name.startswith("_")} - pinned

@@ -225,7 +225,8 @@ def _unheard(file: SourceFile, module: Module, monitors: list[Call]) -> list[Cal
     flushed = {call.function for call in file.calls_to(*DEMONITORS)}
     lost = []
     for call in monitors:
-        kind = file.slice(call.arguments[0]) if call.target.startswith(":") else ":process"
+        named = call.target.startswith(":") and call.arguments
+        kind = file.slice(call.arguments[0]) if named else ":process"
         node = at(root, (call.start, call.end))
         if kind != ":process" or call.function not in reached or call.function in flushed:
             continue
