@@ -53,6 +53,7 @@ class PollingSleep(Rule):
         Good(_module("    Process.sleep(5)\n    ready.()\n"), path="test/support/wait.ex"),
         Good("defmodule M do\n  defmacro f(x), do: quote(do: Process.sleep(unquote(x)))\nend\n"),
         Good("defmodule Mix.Tasks.A do\n  use Mix.Task\n  def run(_), do: Process.sleep(5)\nend\n"),
+        Good("defmodule A do\n  def wait(nap \\\\ &Process.sleep/1), do: nap.(5)\nend\n"),
     )
 
     def check(self, project: Project, file: SourceFile) -> Iterator[Finding]:
