@@ -18,7 +18,6 @@ from pydantic import Field
 from otp_genesis import __version__
 from otp_genesis.cli.otp_render import rule_page
 from otp_genesis.cli.refactor import refactor_json
-from otp_genesis.codebase.environment import scrubbed_environment
 from otp_genesis.codebase.folder import FolderCodebase
 from otp_genesis.codebase.tools import codebase_tools
 from otp_genesis.contracts.plugin import RULES
@@ -26,11 +25,13 @@ from otp_genesis.contracts.tool import Tool, ToolFailed
 from otp_genesis.deferred import deferred
 from otp_genesis.errors import EnvironmentLacks, GenesisError, NotAProject, UnknownName
 from otp_genesis.history import new_run_id
+from otp_genesis.model.environment import scrubbed_environment
 from otp_genesis.otp.plugin import MASTER, PLAN
 from otp_genesis.otp.project import Project
 from otp_genesis.otp.projects import checked_rules, vocabulary_of
 from otp_genesis.otp.rule import SEVERITIES, Rule
 from otp_genesis.otp.scan import scan
+from otp_genesis.performing import test_command
 from otp_genesis.runtime import Runtime
 from otp_genesis.settings import Settings, load_settings
 
@@ -160,8 +161,7 @@ class ProjectServer:
                 commit_date=datetime.now(UTC),
                 env=scrubbed_environment(self.settings.environ),
             )
-            said = self.settings.sections.get("verify", {}).get("test")
-            self._tools = dict(codebase_tools(codebase, said if isinstance(said, list) else None))
+            self._tools = dict(codebase_tools(codebase, test_command(self.settings)))
         return await self._tools[name].call({k: v for k, v in given.items() if v is not None})
 
     def tools(self) -> tuple[Callable[..., Awaitable[Any]], ...]:

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from otp_genesis.codebase.environment import scrubbed_environment
 from otp_genesis.codebase.files import ProjectFiles
 from otp_genesis.codebase.folder import FolderCodebase
 from otp_genesis.codebase.jail import Jail
@@ -23,6 +22,7 @@ from otp_genesis.engine.ground import Ground
 from otp_genesis.errors import EnvironmentLacks, GenesisError
 from otp_genesis.expr.language import language
 from otp_genesis.expr.scope import Scope
+from otp_genesis.model.environment import scrubbed_environment
 from otp_genesis.model.pipeline import Pipeline
 from otp_genesis.model.run import RunRequest
 from otp_genesis.settings import Settings

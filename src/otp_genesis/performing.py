@@ -185,7 +185,7 @@ class Performer:
         budgets = self.settings.section("budget", BudgetSettings)
         spending = Spending(budgets, pipeline.budget, events, store)
         settings = _settings_of(opened, self.settings)
-        tests, tape = _test_command(settings), self._tape(request)
+        tests, tape = test_command(settings), self._tape(request)
 
         def models(place: Place) -> Models:
             strategy = place.bound.settings.provider_strategy or request.strategy
@@ -317,7 +317,7 @@ def call_site(place: Place, tests: Sequence[str] | None, tape: Tape | None) -> C
     )
 
 
-def _test_command(settings: Settings) -> Sequence[str] | None:
+def test_command(settings: Settings) -> Sequence[str] | None:
     """Return what `[verify]` says that the tests are run with, if it does."""
     said = settings.sections.get("verify", {}).get("test")
     words = shlex.split(said) if isinstance(said, str) else said

@@ -98,6 +98,14 @@ def test_what_goes_wrong_is_told(shaky: Path, environ: dict[str, str]) -> None:
     assert "no finding 'nothing' can be an item; scan again" in finding
 
 
+def test_the_tests_are_those_of_the_settings(shaky: Path, environ: dict[str, str]) -> None:
+    """What `[verify]` names runs, written as one text, too."""
+    (shaky / "genesis.toml").write_text('[verify]\ntest = "echo our own tests"\n')
+    _, said = asked(shaky, environ, [("run_tests", {})])
+
+    assert said == "echo our own tests: exit 0\nour own tests"
+
+
 @pytest.mark.elixir
 def test_an_agent_has_one_flaw_repaired(shaky: Path, environ: dict[str, str]) -> None:
     """One finding is repaired, proved, committed on its own branch; the checkout stays."""

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from otp_genesis.codebase.environment import scrubbed_environment
 from otp_genesis.codebase.local import LocalSandbox
 from otp_genesis.codebase.worktree import OpenedProject, open_project
 from otp_genesis.contracts.codebase import Sandbox
+from otp_genesis.model.environment import scrubbed_environment
 
 LOCAL = LocalSandbox()
 DATE = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

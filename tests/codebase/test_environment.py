@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from otp_genesis.codebase.environment import scrubbed_environment
+from otp_genesis.model.environment import scrubbed_environment
 
 
 def test_only_what_a_build_needs_is_kept() -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from support.elixir import ONE_FLAW, write
 
-from otp_genesis.codebase.environment import scrubbed_environment
 from otp_genesis.codebase.folder import FolderCodebase
+from otp_genesis.model.environment import scrubbed_environment
 from otp_genesis.otp.mix import Mix, TestsResult
 from otp_genesis.otp.verify_settings import VerifySettings
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from otp_genesis.codebase.environment import scrubbed_environment
 from otp_genesis.codebase.folder import FolderCodebase
 from otp_genesis.codebase.tools import codebase_tools
 from otp_genesis.contracts.call_site import CallSite
 from otp_genesis.contracts.provider import Reply, Request
 from otp_genesis.contracts.provider_registry import ProviderRegistry
+from otp_genesis.model.environment import scrubbed_environment
 from otp_genesis.model.event import ModelSaid
 from otp_genesis.providers.pool import Pool
 from providers.fakes import Told

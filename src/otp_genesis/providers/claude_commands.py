@@ -12,9 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_KEPT = frozenset(("PATH", "HOME", "LANG", "TZ"))
-_KEPT_PREFIXES = ("LC_", "MIX_", "HEX_HOME", "ERL_", "ELIXIR_", "ASDF_")
-_SECRET = ("KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL")
+from otp_genesis.model.environment import scrubbed_environment
+
 _ROOT_KEEPS = ("CAP_DAC_OVERRIDE", "CAP_CHOWN", "CAP_FOWNER")
 _NOT_SHOWN = (
     ".aws", ".azure", ".claude", ".claude.json", ".config/gcloud", ".config/gh", ".docker",
@@ -27,14 +26,10 @@ _WITHIN = ("`", "$(", "<(", ">(")
 
 
 def command_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what commands find in their environment: nothing secret."""
-    kept = {
-        name: value
-        for name, value in environ.items()
-        if (name in _KEPT or name.startswith(_KEPT_PREFIXES))
-        and not any(word in name.upper() for word in _SECRET)
-    }
-    return {**kept, "TERM": "dumb"}
+    """Return what commands find in their environment: nothing secret, and no folder of ours."""
+    kept = scrubbed_environment(environ)
+    kept.pop("TMPDIR", None)
+    return kept
 
 
 def allowed(command: str, allowed_tools: Sequence[str], disallowed_tools: Sequence[str]) -> bool:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field
 
-from otp_genesis.contracts.provider import Request
 from otp_genesis.contracts.question import McpServer
 from otp_genesis.contracts.step import CapabilityNames, Context, Params
 from otp_genesis.contracts.step_type import step
 from otp_genesis.model.outcome import Ok, Outcome
+from otp_genesis.steps.prompt import request_of
 
 ToolName = Literal["read_file", "list_files", "search", "edit_file", "write_file", "run_tests"]
-ALL_TOOLS: tuple[ToolName, ...] = (
-    "read_file", "list_files", "search", "edit_file", "write_file", "run_tests",
-)  # fmt: skip
+ALL_TOOLS: tuple[ToolName, ...] = get_args(ToolName)
 
 
 class Agent(Params):
@@ -51,26 +49,7 @@ async def agent(params: Agent, ctx: Context) -> Outcome:
     Every path stays in the project, every command in the sandbox. The result is an answer: its
     `text` where text is expected; it also holds `data`, `provider`, `model`, `usage`, `requests`.
     """
-    needs = {"text", "tools", *params.needs}
-    if params.output_schema is not None:
-        needs.add("structured_output")
-    reply = await ctx.models.complete(
-        Request(
-            prompt=params.prompt,
-            system=params.system,
-            output_schema=params.output_schema,
-            needs=frozenset(needs),
-            provider=params.provider,
-            model=params.model,
-            max_output_tokens=params.max_output_tokens,
-            tools=params.tools,
-            mcp_servers=params.mcp_servers,
-            max_turns=params.max_turns,
-            stream=params.stream,
-            repairs=params.repairs,
-            options=params.options,
-        )
-    )
+    reply = await ctx.models.complete(request_of(params, ("tools",), params.tools))
     return Ok(output=reply.model_dump(mode="json"))
 
 

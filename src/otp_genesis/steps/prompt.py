@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -43,30 +44,33 @@ async def prompt(params: Prompt, ctx: Context) -> Outcome:
 
     An answer is its `text` where text is expected; it also holds `provider`, `model` and `usage`.
     """
-    needs: set[str] = {"text", *params.needs}
-    if params.output_schema is not None:
-        needs.add("structured_output")
-    if params.mcp_servers:
-        needs.add("tools")
-    reply = await ctx.models.complete(
-        Request(
-            prompt=params.prompt,
-            system=params.system,
-            output_schema=params.output_schema,
-            needs=frozenset(needs),
-            provider=params.provider,
-            model=params.model,
-            max_output_tokens=params.max_output_tokens,
-            mcp_servers=params.mcp_servers,
-            max_turns=params.max_turns,
-            stream=params.stream,
-            repairs=params.repairs,
-            options=params.options,
-        )
-    )
+    needs = ("tools",) if params.mcp_servers else ()
+    reply = await ctx.models.complete(request_of(params, needs))
     if params.output_schema is not None:
         return Ok(output=reply.data)
     return Ok(output=reply.model_dump(mode="json"))
+
+
+def request_of(params: Any, needs: Iterable[str], tools: tuple[str, ...] = ()) -> Request:
+    """Return the request of a step that asks one thing; `needs` beside what its keys say."""
+    wanted = {"text", *params.needs, *needs}
+    if params.output_schema is not None:
+        wanted.add("structured_output")
+    return Request(
+        prompt=params.prompt,
+        system=params.system,
+        output_schema=params.output_schema,
+        needs=frozenset(wanted),
+        provider=params.provider,
+        model=params.model,
+        max_output_tokens=params.max_output_tokens,
+        tools=tools,
+        mcp_servers=params.mcp_servers,
+        max_turns=params.max_turns,
+        stream=params.stream,
+        repairs=params.repairs,
+        options=params.options,
+    )
 
 
 STEPS = (prompt,)
