@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from otp_genesis.codebase.children import end_child, start_child
 from otp_genesis.errors import EnvironmentLacks
 
 _UNKNOWN_OPTION = (b"unrecognized option", b"illegal option", b"invalid option")
@@ -18,7 +19,7 @@ async def copy(source: Path, target: Path, env: Mapping[str, str]) -> None:
     `target` must not exist.
     """
     command = ("cp", "-aH", "--reflink=auto", "--", str(source), str(target))
-    process = await asyncio.create_subprocess_exec(
+    process = await start_child(
         *command,
         stdin=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
@@ -27,9 +28,7 @@ async def copy(source: Path, target: Path, env: Mapping[str, str]) -> None:
     try:
         _, complaint = await process.communicate()
     finally:
-        if process.returncode is None:
-            process.kill()
-            await asyncio.shield(process.wait())
+        await end_child(process)
     if process.returncode == 0:
         return
     if not any(words in complaint for words in _UNKNOWN_OPTION):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from otp_genesis.codebase.children import end_child, start_child
 from otp_genesis.errors import EnvironmentLacks, GitFailed, MissingTool
 
 _HARMLESS = (
@@ -115,7 +116,7 @@ class Git:
         settings = [part for s in (*_HARMLESS, *exact, *self.settings) for part in ("-c", s)]
         pipe = asyncio.subprocess.PIPE
         try:
-            process = await asyncio.create_subprocess_exec(
+            process = await start_child(
                 *(program, *settings, *arguments),
                 stdin=pipe,
                 stdout=pipe,
@@ -134,7 +135,5 @@ async def _talk(process: asyncio.subprocess.Process, stdin: bytes) -> tuple[byte
         return await process.communicate(stdin)
     except asyncio.CancelledError:
         # Asked to end rather than killed, git takes its lock files away.
-        with suppress(ProcessLookupError):
-            process.terminate()
-        await asyncio.shield(process.communicate())
+        await end_child(process, signal.SIGTERM)
         raise

@@ -13,6 +13,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from otp_genesis.codebase.capture import CapturedPipe
+from otp_genesis.codebase.children import start_child
 from otp_genesis.codebase.processes import MARKER, ProcessTree
 from otp_genesis.contracts.codebase import ExecResult, Limits
 from otp_genesis.errors import EnvironmentLacks, MissingTool, UsageError
@@ -93,7 +94,7 @@ async def _start(
     marker = uuid4().hex
     tree = ProcessTree(marker)
     try:
-        process = await asyncio.create_subprocess_exec(
+        process = await start_child(
             *command,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=out.writing,
@@ -105,7 +106,7 @@ async def _start(
     except OSError as error:
         raise EnvironmentLacks(f"cannot run {command[0]!r} in {cwd}: {error.strerror}") from error
     except asyncio.CancelledError:
-        # The program may run already; asyncio then ends it, but not what it has started.
+        # The program may have run already; it is ended by now, but not what it has started.
         await asyncio.shield(asyncio.to_thread(tree.kill))
         raise
     out.hand_over()

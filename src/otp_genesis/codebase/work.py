@@ -13,6 +13,7 @@ from pathlib import Path
 
 from otp_genesis.codebase import patterns
 from otp_genesis.codebase.branch import WorkBranch
+from otp_genesis.codebase.children import end_child, start_child
 from otp_genesis.codebase.files import ProjectFiles
 from otp_genesis.codebase.looking import looked
 from otp_genesis.codebase.trees import Trees
@@ -152,7 +153,7 @@ def _check_pattern(pattern: str) -> None:
 
 async def _grep(order: bytes, env: Mapping[str, str]) -> bytes:
     """Return what the search program prints for `order`."""
-    process = await asyncio.create_subprocess_exec(
+    process = await start_child(
         *(sys.executable, "-I", "-S", "-X", "utf8", str(_GREP)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -165,9 +166,7 @@ async def _grep(order: bytes, env: Mapping[str, str]) -> bytes:
     except TimeoutError:
         raise CodebaseError(f"the search took longer than {_SEARCH_S:.0f} s") from None
     finally:
-        if process.returncode is None:
-            process.kill()
-            await asyncio.shield(process.communicate())
+        await end_child(process)
     if process.returncode != 0:
         raise CodebaseError(f"the search failed: {complaint.decode(errors='replace')}")
     return printed
