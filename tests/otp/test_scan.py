@@ -7,7 +7,7 @@ import pytest
 
 from otp_genesis.otp.project import Project
 from otp_genesis.otp.rules import all_rules
-from otp_genesis.otp.scan import scan, scan_path
+from otp_genesis.otp.scan import scan
 
 RULES = all_rules()
 CODE = """\
@@ -109,14 +109,3 @@ def test_suppression(comment: str, left: list[int]) -> None:
         assert [f.line for f in found] == left
     found = scan(Project.of({"lib/m.ex": above}), RULES).findings
     assert [f.line for f in found] == ([6, 7] if left == [4, 6] else [4, 6, 7])
-
-
-def test_scan_path(tmp_path: Path) -> None:
-    """A folder is read and scanned in one go."""
-    (tmp_path / "lib").mkdir()
-    (tmp_path / "mix.exs").write_text("# none\n")
-    (tmp_path / "lib/m.ex").write_text(CODE)
-    report = scan_path(tmp_path, only=["OTP001"], jobs=2)
-
-    assert [f.file for f in report.findings] == ["lib/m.ex", "lib/m.ex"]
-    assert report.elapsed_s > 0

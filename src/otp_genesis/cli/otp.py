@@ -81,17 +81,11 @@ def _scanned(
     path: Path, only: list[str], known: tuple[Rule, ...], jobs: int
 ) -> tuple[Project, Report]:
     """Return the project and what is found; the time includes the reading."""
-    import time
-
-    from otp_genesis.otp.project import Project
     from otp_genesis.otp.projects import vocabulary_of
-    from otp_genesis.otp.scan import scan as scan_project
+    from otp_genesis.otp.sweep import sweep
 
-    began = time.perf_counter()
-    project = Project.read(path, jobs, vocabulary_of(known))
-    report = scan_project(project, known, only)
-    elapsed = round(time.perf_counter() - began, 4)
-    return project, report.model_copy(update={"elapsed_s": elapsed})
+    project, report = sweep(path, known, vocabulary_of(known), only, jobs)
+    return project, report.model_copy(update={"elapsed_s": round(report.elapsed_s, 4)})
 
 
 def _write_baseline(path: Path, report: Report) -> None:

@@ -18,10 +18,13 @@ class CallRule(Rule):
 
     targets: ClassVar[tuple[str, ...]]
     """`Module.function/arity`, as calls are resolved through aliases, imports and pipes."""
+    reach = "file"
     flaw: ClassVar[str]
 
     def __init_subclass__(cls) -> None:
-        """Have files read for the targets."""
+        """Have files read for the targets; a check of its own may look at the whole project."""
+        if "check" in cls.__dict__ and "reach" not in cls.__dict__:
+            cls.reach = "project"
         cls.watches = (*cls.watches, *getattr(cls, "targets", ()))
 
     def check(self, project: Project, file: SourceFile) -> Iterator[Finding]:

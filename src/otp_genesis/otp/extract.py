@@ -1,18 +1,30 @@
-"""Reads the facts of one file: one tree-sitter query, then Python on its matches only."""
+"""Reads the facts of one file: its tree is looked at only where its text promises something."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from operator import attrgetter
+from collections.abc import Iterator, Mapping
+from functools import cached_property, lru_cache
 from pathlib import PurePosixPath
 from typing import Literal
 
-from tree_sitter import Node, Query, QueryCursor
+from tree_sitter import Node, Query, QueryCursor, Tree
 
-from otp_genesis.model.change import digest
-from otp_genesis.otp.definitions import Definitions
-from otp_genesis.otp.facts import Allowance, Call, DynamicAtom, Form, Kind, SourceFile
+from otp_genesis.otp.facts import (
+    Alias,
+    Allowance,
+    Call,
+    Directive,
+    DynamicAtom,
+    Form,
+    Function,
+    Import,
+    Kind,
+    Module,
+    SourceFile,
+)
+from otp_genesis.otp.outline import Outline
 from otp_genesis.otp.syntax import (
     LANGUAGE,
     Span,
@@ -24,22 +36,25 @@ from otp_genesis.otp.syntax import (
     span,
 )
 from otp_genesis.otp.usage import use_of
-from otp_genesis.otp.vocabulary import VOCABULARY, Vocabulary
+from otp_genesis.otp.vocabulary import VOCABULARY, Vocabulary, either
 
-QUERY = Query(
+_ATOMS = Query(
     LANGUAGE,
     """
-    (call target: (identifier) @local)
-    (call target: (dot right: (identifier) @remote))
-    (unary_operator operator: "@" operand: (call target: (identifier) @attribute))
-    (unary_operator operator: "&" operand: (binary_operator operator: "/")) @capture
-    (binary_operator operator: "|>" right: (identifier) @piped)
     (quoted_atom (interpolation)) @atom
     (quoted_keyword (interpolation)) @keyword
     (sigil (interpolation) (sigil_modifiers)) @sigil
     """,
 )
-ALLOW = re.compile(rb"genesis:\s*allow\s+(OTP\d{3}(?:\s*,\s*OTP\d{3})*)\s+because\s+\S")
+_COMMENTS = Query(LANGUAGE, "(comment) @comment")
+_ALLOW = re.compile(rb"genesis:\s*allow\s+(OTP\d{3}(?:\s*,\s*OTP\d{3})*)\s+because\s+\S")
+_QUOTED_ATOM = re.compile(rb""":["'][^\n]*#\{""")
+_QUOTED_KEYWORD = re.compile(rb"""#\{[^\n]*["']:""")
+_HEAD = re.compile(rb"""(?<![\w.@])(?:__MODULE__|:\w+[?!]?|[A-Z]\w*)(?:\.[A-Z]\w*)*\Z""")
+_DEFINING = re.compile(rb"(?<![\w.@:])(?:def(?:p|macrop?|delegate|guard)?[\s(]+|@\s*)\Z")
+_LONGEST_DEF = 20
+_GOES_ON = re.compile(rb"[\w?!]")
+_WITHIN = re.compile(rb"[\w@.]")
 
 
 class Unparsable(Exception):
@@ -52,11 +67,11 @@ def analyse(path: str, data: bytes, vocabulary: Vocabulary = VOCABULARY) -> Sour
         data.decode()
     except UnicodeDecodeError as error:
         raise Unparsable(f"not UTF-8: byte {error.start} cannot be decoded") from None
-    root = parse(data).root_node
-    if root.has_error:
-        where = first_error(root) or root
+    tree = parse(data)
+    if tree.root_node.has_error:
+        where = first_error(tree.root_node) or tree.root_node
         raise Unparsable(f"syntax error near line {where.start_point[0] + 1}")
-    return _Reader(data, root, vocabulary).read(path)
+    return SourceFile(path, data, kind_of(path), FileFacts(data, tree, vocabulary))
 
 
 def kind_of(path: str) -> Kind:
@@ -69,154 +84,248 @@ def kind_of(path: str) -> Kind:
     return "test" if "test" in parts[:-1] or path.endswith("_test.exs") else "lib"
 
 
-_start = attrgetter("start_byte")
+class FileFacts:
+    """The facts of one file, each read when it is first asked for."""
 
+    def __init__(self, data: bytes, tree: Tree, vocabulary: Vocabulary):
+        self._data, self._vocabulary = data, vocabulary
+        self._tree: Tree | None = tree
 
-class _Reader:
-    def __init__(self, data: bytes, root: Node, vocabulary: Vocabulary):
-        self.data, self.vocabulary = data, vocabulary
-        self.found = {
-            name: sorted(nodes, key=_start)
-            for name, nodes in QueryCursor(QUERY).captures(root).items()
-        }
-        self.root = root
-        self.known = Definitions(
-            self.found.get("attribute", []), self.found.get("local", []), vocabulary
-        )
-        self.calls: dict[str, list[Call]] = defaultdict(list)
+    @property
+    def root(self) -> Node:
+        """The tree; parsed again where it was let go."""
+        return (self._tree or _tree(self._data)).root_node
 
-    def read(self, path: str) -> SourceFile:
-        names = self.vocabulary.names
-        for node in self.known.candidates:
-            self._local(node)
-        for node in self.found.get("remote", ()):
-            if node.text in names:
-                self._remote(node)
-        for node in self.found.get("piped", ()):
-            if node.text in names:
-                self._bare_pipe(node)
-        for node in self.found.get("capture", ()):
-            self._capture(node)
-        return SourceFile(
-            path=path,
-            text=self.data,
-            digest=digest(self.data),
-            kind=kind_of(path),
-            modules=self.known.modules,
-            functions=self.known.functions(),
-            aliases=tuple(self.known.aliases),
-            imports=tuple(self.known.imports),
-            directives=tuple(self.known.directives),
-            calls={name: tuple(calls) for name, calls in self.calls.items()},
-            atoms=self._atoms(),
-            allowances=self._allowances(),
-        )
+    def let_go(self) -> None:
+        """Forget the tree, which takes 25 times the memory of its text."""
+        self._tree = None
+        if "_outline" in self.__dict__:
+            self._outline.let_go()
 
-    def _local(self, name: Node) -> None:
-        call = name.parent
-        if call is None:
-            return
-        whole, given = _expression(call)
-        resolved = self.known.resolve(code(name), len(given), call.start_byte)
-        if resolved is not None:
-            form: Form = "call" if whole == call else "piped"
-            self._add(resolved, whole, span(name), given, form)
+    def read_all(self) -> None:
+        """Read every fact now, while the tree is at hand."""
+        for name in _PUBLIC:
+            getattr(self, name)
 
-    def _remote(self, name: Node) -> None:
-        dot = name.parent
-        call = dot.parent if dot is not None else None
-        left = dot.child_by_field_name("left") if dot is not None else None
-        if call is None or dot is None or left is None or child(call, "arguments") is None:
-            return
-        module = self._module(left)
-        if module is not None and code(name) in self.vocabulary.of(module):
-            whole, given = _expression(call)
-            form: Form = "call" if whole == call else "piped"
-            self._add(f"{module}.{code(name)}/{len(given)}", whole, span(dot), given, form)
+    def __getstate__(self) -> dict[str, object]:
+        """Hand on the text and the facts that are known, but no tree."""
+        known = {name: self.__dict__[name] for name in _PUBLIC if name in self.__dict__}
+        return {"_data": self._data, "_vocabulary": self._vocabulary, "_tree": None, **known}
 
-    def _module(self, left: Node) -> str | None:
-        if left.type in ("alias", "atom") or code(left) == "__MODULE__":
-            return self.known.expand(code(left), left.start_byte)
-        return None
+    @cached_property
+    def modules(self) -> tuple[Module, ...]:
+        """All modules, outer ones first."""
+        return self._outline.modules
 
-    def _bare_pipe(self, name: Node) -> None:
-        """`fun |> spawn`: deprecated, and compiled all the same."""
-        pipe = name.parent
-        left = pipe.child_by_field_name("left") if pipe is not None else None
-        resolved = self.known.resolve(code(name), 1, name.start_byte)
-        if pipe is not None and left is not None and resolved is not None:
-            self._add(resolved, pipe, span(name), (span(left),), "piped")
+    @cached_property
+    def functions(self) -> tuple[Function, ...]:
+        """All functions, in the order of their first clauses."""
+        return self._outline.functions
 
-    def _capture(self, capture: Node) -> None:
-        """`&spawn/1`, `&Task.start/1`."""
-        quotient = capture.child_by_field_name("operand")
-        named = quotient.child_by_field_name("left") if quotient is not None else None
-        arity = code(quotient.child_by_field_name("right")) if quotient is not None else ""
-        if named is None or not arity.isdigit():
-            return
-        resolved = None
-        if named.type == "identifier":
-            if named.text in self.vocabulary.names:
-                resolved = self.known.resolve(code(named), int(arity), named.start_byte)
-        elif (dot := child(named, "dot")) is not None:
-            left, right = dot.child_by_field_name("left"), code(dot.child_by_field_name("right"))
-            module = self._module(left) if left is not None else None
-            if module is not None and right in self.vocabulary.of(module):
-                resolved = f"{module}.{right}/{arity}"
-        if resolved is not None:
-            self._add(resolved, capture, span(named), (), "captured")
+    @cached_property
+    def aliases(self) -> tuple[Alias, ...]:
+        """Which names stand for others, and where."""
+        return tuple(self._outline.aliases)
 
-    def _add(
-        self, label: str, whole: Node, name: Span, given: tuple[Span, ...], form: Form
-    ) -> None:
-        if self.known.in_type(whole.start_byte):
-            return
-        place, function = self.known.place(name[0])
-        module = self.known.module_at(name[0])
-        use, bound = ("captured", None) if form == "captured" else use_of(whole, self.known.expand)
-        self.calls[label].append(
-            Call(
-                target=label,
-                start=whole.start_byte,
-                end=whole.end_byte,
-                name=name,
-                arguments=given,
-                form=form,
-                use=use,
-                bound=bound,
-                place=place,
-                module=module.name if module else None,
-                function=function,
-            )
-        )
+    @cached_property
+    def imports(self) -> tuple[Import, ...]:
+        """What is imported, and where."""
+        return tuple(self._outline.imports)
 
-    def _atoms(self) -> tuple[DynamicAtom, ...]:
+    @cached_property
+    def directives(self) -> tuple[Directive, ...]:
+        """What is used and required."""
+        return tuple(self._outline.directives)
+
+    @cached_property
+    def calls(self) -> Mapping[str, tuple[Call, ...]]:
+        """The calls of watched functions by what they call, each list in file order."""
+        found: dict[str, list[Call]] = defaultdict(list)
+        for where in sorted({*self._remote_names(), *self._local_names()}):
+            for call in self._calls_at(where):
+                found[call.target].append(call)
+        return {target: tuple(calls) for target, calls in found.items()}
+
+    def may_call(self, name: str) -> bool:
+        """Whether the text holds the name of a function at all."""
+        if "calls" in self.__dict__:
+            return True
+        if name not in self._mentions:
+            self._mentions[name] = name.encode() in self._data
+        return self._mentions[name]
+
+    @cached_property
+    def _mentions(self) -> dict[str, bool]:
+        return {}
+
+    @cached_property
+    def atoms(self) -> tuple[DynamicAtom, ...]:
+        """The atom literals with an interpolation."""
+        data = self._data
+        if b"#{" not in data or not (
+            _QUOTED_ATOM.search(data) or _QUOTED_KEYWORD.search(data) or b"~w" in data
+        ):
+            return ()
         kinds: tuple[Literal["atom", "keyword", "sigil"], ...] = ("atom", "keyword", "sigil")
+        nodes = QueryCursor(_ATOMS).captures(self.root)
         found = []
         for kind in kinds:
-            for node in self.found.get(kind, ()):
+            for node in nodes.get(kind, ()):
                 if kind == "sigil" and code(child(node, "sigil_modifiers")) != "a":
                     continue
-                place, function = self.known.place(node.start_byte)
-                module = self.known.module_at(node.start_byte)
+                place, function = self._outline.place(node.start_byte)
+                module = self._outline.module_at(node.start_byte)
                 owner = module.name if module else None
                 found.append(DynamicAtom(kind, *span(node), place, owner, function))
         return tuple(sorted(found, key=lambda atom: atom.start))
 
-    def _allowances(self) -> tuple[Allowance, ...]:
-        if b"genesis:" not in self.data:
+    @cached_property
+    def allowances(self) -> tuple[Allowance, ...]:
+        """What comments allow."""
+        if b"genesis:" not in self._data:
             return ()
-        comments = QueryCursor(Query(LANGUAGE, "(comment) @c")).captures(self.root).get("c", ())
+        comments = QueryCursor(_COMMENTS).captures(self.root).get("comment", ())
         return tuple(
             Allowance(self._line_for(node), frozenset(re.split(r"\s*,\s*", match[1].decode())))
             for node in comments
-            if (match := ALLOW.search(node.text or b""))
+            if (match := _ALLOW.search(node.text or b""))
         )
+
+    @cached_property
+    def _outline(self) -> Outline:
+        return Outline(self._data, lambda: self.root, self._vocabulary)
 
     def _line_for(self, comment: Node) -> int:
         """Return the line that a comment speaks of: its own, or the next where it stands alone."""
-        before = self.data[: comment.start_byte].rsplit(b"\n", 1)[-1]
+        before = self._data[: comment.start_byte].rsplit(b"\n", 1)[-1]
         return comment.start_point[0] + (1 if before.strip() else 2)
+
+    def _remote_names(self) -> Iterator[Span]:
+        """Yield where the text names a watched function behind the name of a module."""
+        data, outline = self._data, self._outline
+        for match in _remote_pattern(self._vocabulary).finditer(data):
+            dot, (start, end) = match.start(), match.span(1)
+            # Where the word before the dot may begin: a search from there succeeds at once.
+            first = max(data.rfind(mark, 0, dot) for mark in (b" ", b"(", b"\n"))
+            head = _HEAD.search(data, first + 1, dot)
+            if head is None:
+                # With a blank before the dot it may be one; anything else names no module.
+                if data[dot - 1 : dot].isspace():
+                    yield start, end
+            elif data[start:end].decode() in self._vocabulary.of(
+                outline.expand(head[0].decode(), dot)
+            ):
+                yield start, end
+
+    def _local_names(self) -> Iterator[Span]:
+        """Yield where the text names a watched function that may be called without its module."""
+        outline, vocabulary = self._outline, self._vocabulary
+        names = {*vocabulary.kernel}
+        names |= vocabulary.names & outline.watched.keys()
+        for found in outline.imports:
+            if found.only is None:
+                names |= vocabulary.of(found.module)
+            else:
+                names |= {label.partition("/")[0] for label in found.only} & vocabulary.names
+        for name in names:
+            yield from _occurrences(self._data, name.encode())
+
+    def _calls_at(self, where: Span) -> Iterator[Call]:
+        if self._outline.in_doc(where[0]):
+            return
+        name = self.root.descendant_for_byte_range(*where)
+        outer = name.parent if name is not None else None
+        if name is None or outer is None or name.type != "identifier" or span(name) != where:
+            return
+        if outer.type == "dot":
+            yield from self._remote(name, outer)
+        elif outer.type == "call" and outer.child_by_field_name("target") == name:
+            if _DEFINING.search(self._data, max(0, where[0] - _LONGEST_DEF), where[0]):
+                return
+            whole, given = _expression(outer)
+            resolved = self._outline.resolve(code(name), len(given), outer.start_byte)
+            if resolved is not None:
+                yield from self._call(resolved, whole, where, given, _form(outer, whole))
+        elif outer.type == "binary_operator":
+            yield from self._operand(name, outer)
+
+    def _remote(self, name: Node, dot: Node) -> Iterator[Call]:
+        """`Task.start(fun)`, `&Task.start/1`."""
+        left, outer = dot.child_by_field_name("left"), dot.parent
+        module = self._module(left) if left is not None else None
+        if outer is None or module is None or code(name) not in self._vocabulary.of(module):
+            return
+        if child(outer, "arguments") is not None:
+            whole, given = _expression(outer)
+            label = f"{module}.{code(name)}/{len(given)}"
+            yield from self._call(label, whole, span(dot), given, _form(outer, whole))
+        elif outer.parent is not None and (captured := _captured(outer.parent)) is not None:
+            capture, arity = captured
+            label = f"{module}.{code(name)}/{arity}"
+            yield from self._call(label, capture, span(outer), (), "captured")
+
+    def _operand(self, name: Node, operation: Node) -> Iterator[Call]:
+        """`&spawn/1`, and `fun |> spawn`: deprecated, and compiled all the same."""
+        left = operation.child_by_field_name("left")
+        if (captured := _captured(operation)) is not None and left == name:
+            capture, arity = captured
+            resolved = self._outline.resolve(code(name), arity, name.start_byte)
+            if resolved is not None:
+                yield from self._call(resolved, capture, span(name), (), "captured")
+        elif code(operation.child_by_field_name("operator")) == "|>" and left != name:
+            resolved = self._outline.resolve(code(name), 1, name.start_byte)
+            if left is not None and resolved is not None:
+                yield from self._call(resolved, operation, span(name), (span(left),), "piped")
+
+    def _module(self, left: Node) -> str | None:
+        if left.type in ("alias", "atom") or code(left) == "__MODULE__":
+            return self._outline.expand(code(left), left.start_byte)
+        return None
+
+    def _call(
+        self, label: str, whole: Node, name: Span, given: tuple[Span, ...], form: Form
+    ) -> Iterator[Call]:
+        if self._outline.in_type(whole.start_byte):
+            return
+        place, function = self._outline.place(name[0])
+        module = self._outline.module_at(name[0])
+        captured = form == "captured"
+        use, bound = ("captured", None) if captured else use_of(whole, self._outline.expand)
+        yield Call(
+            target=label,
+            start=whole.start_byte,
+            end=whole.end_byte,
+            name=name,
+            arguments=given,
+            form=form,
+            use=use,
+            bound=bound,
+            place=place,
+            module=module.name if module else None,
+            function=function,
+        )
+
+
+_PUBLIC = (
+    *("modules", "functions", "aliases", "imports", "directives"),
+    *("calls", "atoms", "allowances"),
+)
+
+
+def _form(call: Node, whole: Node) -> Form:
+    return "call" if whole == call else "piped"
+
+
+def _captured(quotient: Node) -> tuple[Node, int] | None:
+    """Return the capture and the arity of `&name/arity`, where `quotient` is its operand."""
+    capture = quotient.parent
+    if capture is None or capture.type != "unary_operator":
+        return None
+    arity = code(quotient.child_by_field_name("right"))
+    operators = quotient.child_by_field_name("operator"), capture.child_by_field_name("operator")
+    if [code(operator) for operator in operators] != ["/", "&"] or not arity.isdigit():
+        return None
+    return capture, int(arity)
 
 
 def _expression(call: Node) -> tuple[Node, tuple[Span, ...]]:
@@ -231,3 +340,30 @@ def _expression(call: Node) -> tuple[Node, tuple[Span, ...]]:
         return call, given
     left = pipe.child_by_field_name("left")
     return pipe, ((span(left), *given) if left is not None else given)
+
+
+@lru_cache(maxsize=8)
+def _remote_pattern(vocabulary: Vocabulary) -> re.Pattern[bytes]:
+    """Match a dot and a watched name; begins with a literal, by which `re` finds it fast."""
+    names = (
+        name
+        for module, names in vocabulary.functions.items()
+        if module != "Kernel"
+        for name in names
+    )
+    return re.compile(rb"\.\s*(" + either(frozenset(names)) + rb")(?![\w?!])")
+
+
+def _occurrences(data: bytes, name: bytes) -> Iterator[Span]:
+    """Yield where `name` stands as a word of its own, neither an attribute nor behind a dot."""
+    at = data.find(name)
+    while at >= 0:
+        end = at + len(name)
+        if not _GOES_ON.match(data, end) and not _WITHIN.match(data, at - 1 if at else 0):
+            yield at, end
+        at = data.find(name, end)
+
+
+@lru_cache(maxsize=16)
+def _tree(data: bytes) -> Tree:
+    return parse(data)

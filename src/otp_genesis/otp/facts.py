@@ -6,16 +6,18 @@ import, in a pipe or as a capture. A call of a function of the same module is `n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Literal
+from typing import Literal, Protocol, TypeVar, cast
 
-from tree_sitter import Node, Tree
+from tree_sitter import Node
 
-from otp_genesis.model.change import Edit, FileChange
-from otp_genesis.otp.syntax import Lines, Span, parse
+from otp_genesis.model.change import Edit, FileChange, digest
+from otp_genesis.otp.syntax import Lines, Span
 
+T = TypeVar("T")
 Kind = Literal["lib", "test", "config", "mix"]
 Use = Literal["dropped", "bound", "returned", "argument", "captured", "piped", "used"]
 """What becomes of a call's value: `dropped` is proved; `bound` is `name = call` as a statement."""
@@ -89,11 +91,8 @@ class Function:
     module: str | None
     quoted: bool
     clauses: tuple[Clause, ...]
-
-    @property
-    def label(self) -> str:
-        """The function as Elixir writes it: `name/arity`."""
-        return f"{self.name}/{self.arity}"
+    label: str
+    """The function as Elixir writes it: `name/arity`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,22 +146,108 @@ class Allowance:
     rules: frozenset[str]
 
 
+class Facts(Protocol):
+    """What is read of one file, each part when it is first asked for."""
+
+    @property
+    def root(self) -> Node:
+        """The tree of the file."""
+
+    def let_go(self) -> None:
+        """Forget the tree; it is parsed again where it is asked for."""
+
+    def read_all(self) -> None:
+        """Read every fact now, while the tree is at hand."""
+
+    @property
+    def modules(self) -> tuple[Module, ...]:
+        """All modules, outer ones first."""
+
+    @property
+    def functions(self) -> tuple[Function, ...]:
+        """All functions, in the order of their first clauses."""
+
+    @property
+    def aliases(self) -> tuple[Alias, ...]:
+        """Which names stand for others, and where."""
+
+    @property
+    def imports(self) -> tuple[Import, ...]:
+        """What is imported, and where."""
+
+    @property
+    def directives(self) -> tuple[Directive, ...]:
+        """What is used and required."""
+
+    @property
+    def calls(self) -> Mapping[str, tuple[Call, ...]]:
+        """The calls of watched functions by what they call, each list in file order."""
+
+    def may_call(self, name: str) -> bool:
+        """Whether the text holds the name of a function at all."""
+
+    @property
+    def atoms(self) -> tuple[DynamicAtom, ...]:
+        """The atom literals with an interpolation."""
+
+    @property
+    def allowances(self) -> tuple[Allowance, ...]:
+        """What comments allow."""
+
+
 @dataclass(frozen=True)
 class SourceFile:
     """One Elixir file and its facts."""
 
     path: str
     text: bytes
-    digest: str
     kind: Kind
-    modules: tuple[Module, ...] = ()
-    functions: tuple[Function, ...] = ()
-    aliases: tuple[Alias, ...] = ()
-    imports: tuple[Import, ...] = ()
-    directives: tuple[Directive, ...] = ()
-    calls: Mapping[str, tuple[Call, ...]] = field(default_factory=dict)
-    atoms: tuple[DynamicAtom, ...] = ()
-    allowances: tuple[Allowance, ...] = ()
+    facts: Facts = field(compare=False, repr=False)
+
+    @property
+    def modules(self) -> tuple[Module, ...]:
+        """All modules, outer ones first."""
+        return self.facts.modules
+
+    @property
+    def functions(self) -> tuple[Function, ...]:
+        """All functions, in the order of their first clauses."""
+        return self.facts.functions
+
+    @property
+    def aliases(self) -> tuple[Alias, ...]:
+        """Which names stand for others, and where."""
+        return self.facts.aliases
+
+    @property
+    def imports(self) -> tuple[Import, ...]:
+        """What is imported, and where."""
+        return self.facts.imports
+
+    @property
+    def directives(self) -> tuple[Directive, ...]:
+        """What is used and required."""
+        return self.facts.directives
+
+    @property
+    def calls(self) -> Mapping[str, tuple[Call, ...]]:
+        """The calls of watched functions by what they call, each list in file order."""
+        return self.facts.calls
+
+    @property
+    def atoms(self) -> tuple[DynamicAtom, ...]:
+        """The atom literals with an interpolation."""
+        return self.facts.atoms
+
+    @property
+    def allowances(self) -> tuple[Allowance, ...]:
+        """What comments allow."""
+        return self.facts.allowances
+
+    @cached_property
+    def digest(self) -> str:
+        """The name of this content."""
+        return digest(self.text)
 
     @property
     def line_count(self) -> int:
@@ -175,10 +260,31 @@ class SourceFile:
         return Lines(self.text)
 
     def __getstate__(self) -> dict[str, object]:
-        return {name: value for name, value in self.__dict__.items() if name != "lines"}
+        return {name: self.__dict__[name] for name in ("path", "text", "kind", "facts")}
+
+    def once(self, question: Hashable, find: Callable[[], T]) -> T:
+        """Return what `find` answers; asked again, the answer is remembered.
+
+        It must follow from this file alone.
+        """
+        answers = self._answers
+        if question not in answers:
+            answers[question] = find()
+        return cast("T", answers[question])
+
+    @cached_property
+    def _answers(self) -> dict[Hashable, object]:
+        return {}
+
+    def let_go(self) -> None:
+        """Forget the tree, and all answers: they may hold parts of it."""
+        self.facts.let_go()
+        self._answers.clear()
 
     def calls_to(self, *targets: str) -> list[Call]:
         """Return the calls that run in production: none in macros and `quote`, in file order."""
+        if not any(self.facts.may_call(_name(target)) for target in targets):
+            return []
         found = [call for target in targets for call in self.calls.get(target, ())]
         running = [call for call in found if call.place in ("function", "body")]
         return sorted(running, key=lambda call: call.start)
@@ -198,8 +304,8 @@ class SourceFile:
         return self.text[span[0] : span[1]].decode()
 
     def root(self) -> Node:
-        """Parse again, for a rule that needs more of one candidate; the last few are kept."""
-        return _tree(self.text).root_node
+        """Return the tree, for a rule that needs more of one candidate."""
+        return self.facts.root
 
     def module_at(self, offset: int) -> Module | None:
         """Return the innermost module around `offset`."""
@@ -212,11 +318,19 @@ class SourceFile:
 
     def functions_of(self, module: str | None) -> tuple[Function, ...]:
         """Return the module's functions, in file order, quoted ones left out."""
-        return tuple(f for f in self.functions if f.module == module and not f.quoted)
+        return self._functions.get(module, ())
 
     def function(self, module: str | None, label: str | None) -> Function | None:
         """Return the function `name/arity` of a module."""
         return next((f for f in self.functions_of(module) if f.label == label), None)
+
+    @cached_property
+    def _functions(self) -> dict[str | None, tuple[Function, ...]]:
+        owned: dict[str | None, list[Function]] = defaultdict(list)
+        for function in self.functions:
+            if not function.quoted:
+                owned[function.module].append(function)
+        return {module: tuple(functions) for module, functions in owned.items()}
 
     def is_tool(self, module: str | None) -> bool:
         """Whether the module serves Mix or a migration: run by hand, outside the application."""
@@ -253,6 +367,11 @@ class SourceFile:
         return FileChange(path=self.path, base=self.digest, edits=edits)
 
 
+@lru_cache(maxsize=1024)
+def _name(target: str) -> str:
+    return target.partition("/")[0].rpartition(".")[2]
+
+
 def expanded(name: str, offset: int, aliases: Sequence[Alias], module: Module | None) -> str:
     """Return the full name of a module written as `name` at `offset`, inside `module`."""
     if name == "__MODULE__" or name.startswith("__MODULE__."):
@@ -264,8 +383,3 @@ def expanded(name: str, offset: int, aliases: Sequence[Alias], module: Module | 
         if alias.short == first and alias.start <= offset < alias.end:
             return f"{alias.full}{dot}{rest}"
     return name
-
-
-@lru_cache(maxsize=16)
-def _tree(data: bytes) -> Tree:
-    return parse(data)

@@ -111,8 +111,18 @@ class Project:
 
     def behaviours(self, module: Module) -> frozenset[str]:
         """Return what a module uses or declares to be, through the project's own `__using__`s."""
+        asked = (*module.uses, *module.behaviours)
+        if asked not in self._brought:
+            self._brought[asked] = self._brings(asked)
+        return self._brought[asked]
+
+    @cached_property
+    def _brought(self) -> dict[tuple[str, ...], frozenset[str]]:
+        return {}
+
+    def _brings(self, asked: tuple[str, ...]) -> frozenset[str]:
         found: set[str] = set()
-        waiting = [*module.uses, *module.behaviours]
+        waiting = [*asked]
         while waiting:
             name = waiting.pop()
             if name in found:
@@ -138,9 +148,12 @@ def _read(root: Path, vocabulary: Vocabulary, path: str) -> SourceFile | Unparse
 def _analysed(vocabulary: Vocabulary, item: tuple[str, bytes]) -> SourceFile | Unparsed:
     path, data = item
     try:
-        return analyse(path, data, vocabulary)
+        file = analyse(path, data, vocabulary)
     except Unparsable as reason:
         return Unparsed(file=path, reason=str(reason))
+    file.facts.read_all()
+    file.let_go()
+    return file
 
 
 def project_paths(root: Path) -> Iterator[str]:

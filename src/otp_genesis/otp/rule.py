@@ -117,6 +117,10 @@ class Rule(ABC):
     """A person's effort for one repair: `minutes`, `hours` or `days`."""
     risk: ClassVar[str]
     """One sentence: what a repair may change for callers."""
+    reach: ClassVar[Literal["file", "project"]] = "project"
+    """What its check may look at. `file`: the file itself, `project.behaviours`, and the files that
+    define a `__using__`, no others; such a rule is held against a file while its tree is at hand,
+    by several processes, and its findings are remembered while the file stays the same."""
     watches: ClassVar[tuple[str, ...]] = ()
     """Calls that its check asks a file for, as `Module.function/arity`, beside those that the rules
     of this program ask for: files are read for them."""

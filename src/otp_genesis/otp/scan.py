@@ -5,14 +5,12 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Literal
 
 from otp_genesis.model.frozen import Frozen
 from otp_genesis.otp.facts import SourceFile
 from otp_genesis.otp.project import Project, Unparsed
 from otp_genesis.otp.rule import Finding, Rule, fingerprint, span_of
-from otp_genesis.otp.rules import all_rules
 
 
 class Report(Frozen):
@@ -31,35 +29,37 @@ class Report(Frozen):
 def scan(project: Project, rules: Iterable[Rule], only: Collection[str] = ()) -> Report:
     """Return what `rules` (of them those whose code or name is in `only`) find in `project`."""
     began = time.perf_counter()
-    chosen = [rule for rule in rules if not only or {rule.code, rule.name} & set(only)]
+    wanted = chosen(rules, only)
     findings = [
-        finding for file in project.files.values() for finding in _of_file(project, file, chosen)
+        finding for file in project.files.values() for finding in findings_of(project, file, wanted)
     ]
     return Report(
         files=len(project.files) + len(project.unparsed),
         lines=sum(file.line_count for file in project.files.values()),
         elapsed_s=time.perf_counter() - began,
-        findings=tuple(sorted(findings, key=_place)),
+        findings=tuple(sorted(findings, key=place_of)),
         unparsed=project.unparsed,
     )
 
 
-def scan_path(root: Path, only: Collection[str] = (), jobs: int = 1) -> Report:
-    """Read the project at `root` and scan it with every rule; the time includes the reading."""
-    began = time.perf_counter()
-    report = scan(Project.read(root, jobs), all_rules(), only)
-    return report.model_copy(update={"elapsed_s": time.perf_counter() - began})
+def chosen(rules: Iterable[Rule], only: Collection[str] = ()) -> list[Rule]:
+    """Return the rules whose code or name is in `only`; all where that is empty."""
+    return [rule for rule in rules if not only or {rule.code, rule.name} & set(only)]
 
 
-def _place(finding: Finding) -> tuple[str, int, int, str]:
+def place_of(finding: Finding) -> tuple[str, int, int, str]:
+    """Return what findings are sorted by."""
     return finding.file, finding.line, finding.column, finding.rule
 
 
-def _of_file(project: Project, file: SourceFile, rules: Sequence[Rule]) -> Iterator[Finding]:
+def findings_of(project: Project, file: SourceFile, rules: Sequence[Rule]) -> Iterator[Finding]:
+    """Yield what `rules` find in one file, but for what a comment allows."""
     for rule in rules:
-        found = sorted(rule.check(project, file), key=_place)
+        found = [*rule.check(project, file)]
+        if not found:
+            continue
         seen: Counter[str] = Counter()
-        for finding in found:
+        for finding in sorted(found, key=place_of):
             ordinal = seen[finding.fingerprint]
             seen[finding.fingerprint] += 1
             if not _allowed(file, finding):

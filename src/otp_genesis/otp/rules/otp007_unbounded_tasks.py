@@ -60,6 +60,7 @@ class UnboundedTasks(Rule):
     stage = 3
     severity = "medium"
     safety = "model"
+    reach = "file"
     effort = "minutes"
     risk = "The work takes longer in all, and as many run at once as the limit says."
     examples = (

@@ -63,6 +63,7 @@ class ReceiveWithoutAfter(Rule):
     stage = 1
     severity = "medium"
     safety = "model"
+    reach = "file"
     effort = "minutes"
     risk = "A wait that used to go on for ever ends."
     examples = (

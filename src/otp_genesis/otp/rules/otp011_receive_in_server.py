@@ -52,6 +52,7 @@ class ReceiveInServer(Rule):
     stage = 1
     severity = "high"
     safety = "model"
+    reach = "file"
     effort = "hours"
     risk = "Other messages are handled while the server used to wait."
     examples = (

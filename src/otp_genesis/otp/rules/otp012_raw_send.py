@@ -54,6 +54,7 @@ class RawSend(Rule):
     stage = 4
     severity = "medium"
     safety = "model"
+    reach = "file"
     effort = "hours"
     risk = "A call waits for the receiver and fails with it, where a send went on."
     examples = (

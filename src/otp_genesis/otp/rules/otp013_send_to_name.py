@@ -38,6 +38,7 @@ class SendToName(Rule):
     stage = 4
     severity = "medium"
     safety = "model"
+    reach = "file"
     effort = "hours"
     risk = "A sender that used to crash goes on, or waits for the server."
     examples = (

@@ -38,6 +38,7 @@ class ProcessDictionary(Rule):
     stage = 2
     severity = "medium"
     safety = "model"
+    reach = "file"
     effort = "hours"
     risk = "Functions get another parameter, or a server another key in its state."
     examples = (

@@ -38,6 +38,7 @@ class SleepInCallback(Rule):
     stage = 1
     severity = "high"
     safety = "model"
+    reach = "file"
     effort = "hours"
     risk = "Other messages are handled while the server used to sleep."
     examples = (

@@ -36,6 +36,7 @@ class PollingSleep(Rule):
     stage = 4
     severity = "medium"
     safety = "model"
+    reach = "file"
     effort = "hours"
     risk = "The code goes on as soon as it is told, and not before."
     examples = (

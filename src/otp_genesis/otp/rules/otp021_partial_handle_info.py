@@ -54,6 +54,7 @@ class PartialHandleInfo(Rule):
     stage = 1
     severity = "high"
     safety = "unsafe"
+    reach = "file"
     effort = "minutes"
     risk = "A message that nobody expects is logged where it ended the server."
     examples = (
@@ -180,5 +181,6 @@ class PartialHandleInfo(Rule):
 
 def _is_given(project: Project, module: Module) -> bool:
     """Whether a module that is used brings a `handle_info/2` of its own."""
-    used = [project.modules[name][0] for name in project.behaviours(module) & set(project.modules)]
+    named = [name for name in project.behaviours(module) if name in project.modules]
+    used = [project.modules[name][0] for name in named]
     return any(f.quoted and f.label == "handle_info/2" for file in used for f in file.functions)

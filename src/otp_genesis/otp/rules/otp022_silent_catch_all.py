@@ -57,6 +57,7 @@ class SilentCatchAll(Rule):
     stage = 4
     severity = "low"
     safety = "safe"
+    reach = "file"
     effort = "minutes"
     risk = "A cast that nobody understands is logged where it was dropped."
     examples = (

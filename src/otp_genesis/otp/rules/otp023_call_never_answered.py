@@ -47,6 +47,7 @@ class CallNeverAnswered(Rule):
     stage = 1
     severity = "high"
     safety = "model"
+    reach = "file"
     effort = "minutes"
     risk = "Callers that always timed out get an answer."
     examples = (

@@ -47,6 +47,7 @@ class CallToItself(Rule):
     stage = 1
     severity = "high"
     safety = "model"
+    reach = "file"
     effort = "minutes"
     risk = "The callback goes on where it used to exit."
     examples = (

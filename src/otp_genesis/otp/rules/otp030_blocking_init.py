@@ -38,6 +38,7 @@ class BlockingInit(Rule):
     stage = 1
     severity = "medium"
     safety = "model"
+    reach = "file"
     effort = "hours"
     risk = "The server is there before its connection is; calls may come in between."
     examples = (

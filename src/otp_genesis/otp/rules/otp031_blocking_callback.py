@@ -45,6 +45,7 @@ class BlockingCallback(Rule):
     stage = 3
     severity = "medium"
     safety = "model"
+    reach = "file"
     effort = "hours"
     risk = "Other messages are handled while the server used to wait."
     examples = (

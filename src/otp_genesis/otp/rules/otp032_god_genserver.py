@@ -50,6 +50,7 @@ class GodGenServer(Rule):
     stage = 3
     severity = "high"
     safety = "model"
+    reach = "file"
     effort = "days"
     risk = "Callers find functions in other modules, and changes that were atomic may no longer be."
     examples = (

@@ -68,6 +68,7 @@ class VolatileState(Rule):
     stage = 2
     severity = "high"
     safety = "model"
+    reach = "file"
     effort = "days"
     risk = "Starting takes as long as the state takes to be read back."
     examples = (

@@ -43,6 +43,7 @@ class EtsNewRace(Rule):
     stage = 2
     severity = "medium"
     safety = "model"
+    reach = "file"
     effort = "hours"
     risk = "The table lives as long as its new owner; it is there before its users start."
     examples = (

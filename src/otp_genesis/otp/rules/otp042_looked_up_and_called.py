@@ -58,6 +58,7 @@ class LookedUpAndCalled(Rule):
     stage = 4
     severity = "low"
     safety = "model"
+    reach = "file"
     effort = "minutes"
     risk = "A call that used to exit now takes the branch for a process that is not there."
     examples = (

@@ -57,6 +57,7 @@ class AliveCheck(Rule):
     stage = 4
     severity = "medium"
     safety = "model"
+    reach = "file"
     effort = "minutes"
     risk = "The exit of a call that fails is caught in one place."
     examples = (

@@ -84,6 +84,7 @@ class MonitorWithoutDown(Rule):
     stage = 1
     severity = "high"
     safety = "unsafe"
+    reach = "file"
     effort = "minutes"
     risk = "The end of a monitored process is logged; the state still holds its pid."
     examples = (

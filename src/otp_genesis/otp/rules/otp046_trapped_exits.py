@@ -63,6 +63,7 @@ class TrappedExits(Rule):
     stage = 1
     severity = "medium"
     safety = "model"
+    reach = "file"
     effort = "minutes"
     risk = "The end of a linked process changes or ends the server."
     examples = (
@@ -170,7 +171,8 @@ def _takes_exits(project: Project, file: SourceFile, module: Module) -> bool:
     total = total_clause(file, handler) if handler is not None else None
     if total is not None and _passes_on(file, total.parameters[0], total.end):
         return True
-    used = [project.modules[name][0] for name in project.behaviours(module) & set(project.modules)]
+    named = [name for name in project.behaviours(module) if name in project.modules]
+    used = [project.modules[name][0] for name in named]
     return any(
         f.quoted and f.label in ("handle_info/2", "terminate/2")
         for each in used

@@ -72,6 +72,7 @@ class CleanupWithoutTrap(Rule):
     stage = 1
     severity = "medium"
     safety = "model"
+    reach = "file"
     effort = "minutes"
     risk = "Exits of linked processes become messages; a shutdown waits for the cleaning."
     examples = (
@@ -185,5 +186,5 @@ def _is_plain(call: Node) -> bool:
 def _traps(project: Project, file: SourceFile, module: Module) -> bool:
     if mentions_atom(module_node(file, module), ":trap_exit"):
         return True
-    used = project.behaviours(module) & set(project.modules)
+    used = [name for name in project.behaviours(module) if name in project.modules]
     return any(b":trap_exit" in project.modules[name][0].text for name in used)

@@ -54,6 +54,7 @@ class UntrappableExit(Rule):
     stage = 1
     severity = "low"
     safety = "unsafe"
+    reach = "file"
     effort = "minutes"
     risk = "A process that traps exits and ignores them is no longer ended."
     examples = (

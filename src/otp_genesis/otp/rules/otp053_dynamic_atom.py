@@ -57,6 +57,7 @@ class DynamicAtomCreation(Rule):
     stage = 1
     severity = "high"
     safety = "unsafe"
+    reach = "file"
     effort = "minutes"
     risk = "An unknown string raises ArgumentError where it made a new atom."
     examples = (
@@ -166,7 +167,9 @@ def _makes_code(file: SourceFile, made: Call | DynamicAtom) -> bool:
     outer: Node | None = at(file.root(), (made.start, made.end))
     while outer is not None and target(outer) not in ("def", "defp"):
         outer = outer.parent
-    return outer is not None and any(
+    if outer is None or not re.search("quote|Macro", code(outer)):
+        return False
+    return any(
         target(node) == "quote" or target(node).startswith("Macro.") for node in walk(outer)
     )
 

@@ -44,6 +44,7 @@ class AwaitOutlastsCaller(Rule):
     stage = 1
     severity = "medium"
     safety = "model"
+    reach = "file"
     effort = "hours"
     risk = "Other messages are handled while the server used to wait; a slow task ends nobody."
     examples = (
