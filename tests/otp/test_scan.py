@@ -1,7 +1,6 @@
 """The report: its shape, its order, lasting fingerprints, and suppression."""
 
 import json
-from pathlib import Path
 
 import pytest
 

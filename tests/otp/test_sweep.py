@@ -80,5 +80,5 @@ def test_unreadable_files(tmp_path: Path) -> None:
 
 def test_no_project(tmp_path: Path) -> None:
     """A folder without mix.exs is refused."""
-    with pytest.raises(NotAProject, match="no mix.exs"):
+    with pytest.raises(NotAProject, match=r"no mix\.exs"):
         sweep(tmp_path, RULES, VOCABULARY)

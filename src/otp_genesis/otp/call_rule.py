@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from otp_genesis.model.change import ChangeSet
 from otp_genesis.otp.facts import Call, SourceFile
@@ -18,7 +18,7 @@ class CallRule(Rule):
 
     targets: ClassVar[tuple[str, ...]]
     """`Module.function/arity`, as calls are resolved through aliases, imports and pipes."""
-    reach = "file"
+    reach: ClassVar[Literal["file", "project"]] = "file"
     flaw: ClassVar[str]
 
     def __init_subclass__(cls) -> None:
