@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from operator import attrgetter
 from typing import Literal, Protocol, TypeVar, cast
 
 from tree_sitter import Node
@@ -285,15 +286,22 @@ class SourceFile:
         """Return the calls that run in production: none in macros and `quote`, in file order."""
         if not any(self.facts.may_call(_name(target)) for target in targets):
             return []
-        found = [call for target in targets for call in self.calls.get(target, ())]
-        running = [call for call in found if call.place in ("function", "body")]
-        return sorted(running, key=lambda call: call.start)
+        wanted = frozenset(targets)
+        found = [
+            call
+            for target, calls in self.calls.items()
+            if target in wanted
+            for call in calls
+            if call.place in ("function", "body")
+        ]
+        return sorted(found, key=_start) if len(found) > 1 else found
 
     def production_calls(self, *targets: str) -> list[Call]:
         """Return the calls of `calls_to` that are neither in a test nor in a tool."""
         if self.kind != "lib":
             return []
-        return [call for call in self.calls_to(*targets) if not self.is_tool(call.module)]
+        found = self.calls_to(*targets)
+        return [call for call in found if not self.is_tool(call.module)] if found else found
 
     def call_at(self, start: int, *targets: str) -> Call | None:
         """Return the call of one of `targets` whose expression starts at `start`."""
@@ -365,6 +373,9 @@ class SourceFile:
                 for edit in edits
             )
         return FileChange(path=self.path, base=self.digest, edits=edits)
+
+
+_start = attrgetter("start")
 
 
 @lru_cache(maxsize=1024)

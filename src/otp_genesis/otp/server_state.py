@@ -19,6 +19,9 @@ NUMBER = re.compile(r"\d[\d_]*(\.\d+)?")
 UPDATES = {"Map.put", "Map.update", "Map.update!", "Map.replace", "Map.replace!", "struct"}
 PATHS = {"put_in", "update_in", "pop_in", "get_and_update_in"}
 
+CHANGING = re.compile(rb"[^|]\|[^|>]|Map\.|struct|_in\b")
+"""What the text of a function has that changes a key: the tree is searched only then."""
+
 
 @dataclass(frozen=True)
 class Key:
@@ -36,10 +39,15 @@ class Key:
 
 def state_keys(file: SourceFile, module: Module) -> dict[str, Key]:
     """Return the keys of the maps and structs that `init/1` and `defstruct` name."""
+    return file.once(("state keys", module.name), lambda: _state_keys(file, module))
+
+
+def _state_keys(file: SourceFile, module: Module) -> dict[str, Key]:
     root = module_node(file, module)
     found: dict[str, Key] = {}
     places = [clause_node(root, clause) for clause in clauses(file, module, "init/1")]
-    places += [node for node in walk(root) if target(node) == "defstruct"]
+    if b"defstruct" in file.text[module.start : module.end]:
+        places += [node for node in walk(root) if target(node) == "defstruct"]
     for place in places:
         for pair in _pairs(place):
             name = _key_name(pair)
@@ -75,12 +83,18 @@ def initial_collection(file: SourceFile, module: Module) -> Node | None:
 
 def changes(file: SourceFile, module: Module) -> dict[str, int]:
     """Return the keys that the module's functions change, each with its first place."""
+    return file.once(("changes", module.name), lambda: _changes(file, module))
+
+
+def _changes(file: SourceFile, module: Module) -> dict[str, int]:
     root = module_node(file, module)
     found: dict[str, int] = {}
     for function in file.functions_of(module.name):
         if function.label == "init/1":
             continue
         for clause in function.clauses:
+            if CHANGING.search(file.text, clause.start, clause.end) is None:
+                continue
             for node in walk(clause_node(root, clause)):
                 for name in _changed(node):
                     found.setdefault(name, node.start_byte)

@@ -23,6 +23,7 @@ STORES = re.compile(
     r"^(:ets|:dets|:mnesia|:persistent_term|:disk_log|File|Redix|CubDB|Cachex)$"
     r"|(Repo|Store|Storage|Persistence|Database|Snapshot|Journal|EventStore|Redis)$"
 )
+MODULES = re.compile(rb"[A-Z]\w*(?:\.[A-Z]\w*)*|:[a-z_]\w*")
 RESTORES = re.compile(r"(restore|recover|reload|persist|snapshot|hydrate|checkpoint|replay)")
 FLEETING = re.compile(
     r"(timer|ref|pid|monitor|socket|port|conn|connection|subscriber|client|waiting|waiter|caller"
@@ -176,6 +177,11 @@ def _is_kept(file: SourceFile, module: Module, root: Node) -> bool:
     """Whether the module keeps state elsewhere, makes it again, or is never restarted."""
     if any(RESTORES.search(function.name) for function in file.functions_of(module.name)):
         return True
+    text = file.text[module.start : module.end]
+    named = {name.decode() for name in MODULES.findall(text)}
+    if not any(STORES.search(file.expand(name, module.start)) for name in named):
+        if b"restart: :temporary" not in text:
+            return False
     for node in walk(root):
         if node.type in ("alias", "atom") and STORES.search(file.expand(code(node), module.start)):
             return True
