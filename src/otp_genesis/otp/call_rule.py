@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from otp_genesis.model.change import ChangeSet
 from otp_genesis.otp.facts import Call, SourceFile
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import Declined, Finding, Rule
+from otp_genesis.otp.rule import PRODUCTION, Declined, Finding, Rule
 from otp_genesis.otp.task_calls import found_call
 
 
@@ -18,6 +18,7 @@ class CallRule(Rule):
 
     targets: ClassVar[tuple[str, ...]]
     """`Module.function/arity`, as calls are resolved through aliases, imports and pipes."""
+    kinds = PRODUCTION
     reach: ClassVar[Literal["file", "project"]] = "file"
     flaw: ClassVar[str]
 
@@ -25,6 +26,7 @@ class CallRule(Rule):
         """Have files read for the targets; a check of its own may look at the whole project."""
         if "check" in cls.__dict__ and "reach" not in cls.__dict__:
             cls.reach = "project"
+        cls.needs = getattr(cls, "targets", ())
         cls.watches = (*cls.watches, *getattr(cls, "targets", ()))
 
     def check(self, project: Project, file: SourceFile) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from otp_genesis.model.change import ChangeSet
 from otp_genesis.model.frozen import Frozen
 
 if TYPE_CHECKING:
-    from otp_genesis.otp.facts import SourceFile
+    from otp_genesis.otp.facts import Kind, SourceFile
     from otp_genesis.otp.project import Project
     from otp_genesis.otp.syntax import Span
 
@@ -61,6 +61,10 @@ class Finding(Frozen):
     fix: Safety
     fingerprint: str
     """Stays the same while lines move: rule, module, function, the flagged code, its ordinal."""
+
+
+PRODUCTION: frozenset[Kind] = frozenset({"lib"})
+"""The files of which most rules speak."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,13 @@ class Rule(ABC):
     """What its check may look at. `file`: the file itself, `project.behaviours`, and the files that
     define a `__using__`, no others; such a rule is held against a file while its tree is at hand,
     by several processes, and its findings are remembered while the file stays the same."""
+    kinds: ClassVar[frozenset[Kind]] = frozenset({"lib", "test", "config", "mix"})
+    """What the files are for that it looks at."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Calls, as `Module.function/arity`, of which each file that it can flag has one; the others
+    are not shown to it. Empty: any file."""
+    needs_server: ClassVar[bool] = False
+    """Whether each file that it can flag defines a server; others are not shown to it."""
     watches: ClassVar[tuple[str, ...]] = ()
     """Calls that its check asks a file for, as `Module.function/arity`, beside those that the rules
     of this program ask for: files are read for them."""

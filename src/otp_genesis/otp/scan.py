@@ -9,6 +9,7 @@ from typing import Literal
 
 from otp_genesis.model.frozen import Frozen
 from otp_genesis.otp.facts import SourceFile
+from otp_genesis.otp.holding import RulesByNeed
 from otp_genesis.otp.project import Project, Unparsed
 from otp_genesis.otp.rule import Finding, Rule, fingerprint, span_of
 
@@ -30,8 +31,11 @@ def scan(project: Project, rules: Iterable[Rule], only: Collection[str] = ()) ->
     """Return what `rules` (of them those whose code or name is in `only`) find in `project`."""
     began = time.perf_counter()
     wanted = chosen(rules, only)
+    held = RulesByNeed(wanted)
     findings = [
-        finding for file in project.files.values() for finding in findings_of(project, file, wanted)
+        finding
+        for file in project.files.values()
+        for finding in findings_of(project, file, held.of(project, file))
     ]
     return Report(
         files=len(project.files) + len(project.unparsed),

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from otp_genesis.errors import NotAProject
 from otp_genesis.otp.extract import Unparsable, analyse
 from otp_genesis.otp.facts import Module, SourceFile
+from otp_genesis.otp.holding import RulesByNeed
 from otp_genesis.otp.project import Project, Unparsed, project_paths
 from otp_genesis.otp.rule import Finding, Rule
 from otp_genesis.otp.scan import Report, chosen, findings_of, place_of
@@ -51,8 +52,9 @@ def sweep(
     )
     found = [finding for one in swept for finding in one.findings]
     far = [rule for rule in wanted if rule.reach == "project"]
+    held = RulesByNeed(far)
     for file in project.files.values() if far else ():
-        found += findings_of(project, file, far)
+        found += findings_of(project, file, held.of(project, file))
     report = Report(
         files=len(texts) + len(lost) - sum(one.lost is not None for one in swept),
         lines=sum(file.line_count for file in files.values()),
@@ -88,9 +90,13 @@ class Work:
         except Unparsable as reason:
             return Swept(None, lost=Unparsed(file=path, reason=str(reason)))
         alone = _Alone(self._base, file)
-        findings = tuple(findings_of(alone, file, self.rules))
+        findings = tuple(findings_of(alone, file, self._held.of(alone, file)))
         file.let_go()
         return Swept(file, findings)
+
+    @cached_property
+    def _held(self) -> RulesByNeed:
+        return RulesByNeed(self.rules)
 
     @cached_property
     def _base(self) -> Project:

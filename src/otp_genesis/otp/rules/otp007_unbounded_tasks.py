@@ -8,7 +8,7 @@ from tree_sitter import Node
 from otp_genesis.model.change import ChangeSet
 from otp_genesis.otp.facts import Call, SourceFile
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import Bad, Declined, Evidence, Finding, Good, Rule
+from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Evidence, Finding, Good, Rule
 from otp_genesis.otp.syntax import arguments, at, code, target
 
 TARGETS = (
@@ -61,6 +61,8 @@ class UnboundedTasks(Rule):
     severity = "medium"
     safety = "model"
     reach = "file"
+    kinds = PRODUCTION
+    needs = TARGETS
     effort = "minutes"
     risk = "The work takes longer in all, and as many run at once as the limit says."
     examples = (

@@ -9,7 +9,7 @@ from otp_genesis.otp.callbacks import local_calls, mentions_atom, started
 from otp_genesis.otp.facts import Call, SourceFile
 from otp_genesis.otp.project import Project
 from otp_genesis.otp.receiving import receives
-from otp_genesis.otp.rule import Bad, Declined, Finding, Good, Rule
+from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Finding, Good, Rule
 from otp_genesis.otp.served import below, calls_in_callbacks
 from otp_genesis.otp.syntax import arguments, child, keyword
 
@@ -64,6 +64,8 @@ class ReceiveWithoutAfter(Rule):
     severity = "medium"
     safety = "model"
     reach = "file"
+    kinds = PRODUCTION
+    needs = ("Kernel.receive/1",)
     effort = "minutes"
     risk = "A wait that used to go on for ever ends."
     examples = (

@@ -9,7 +9,7 @@ from otp_genesis.otp.callbacks import mentions_atom
 from otp_genesis.otp.facts import SourceFile
 from otp_genesis.otp.project import Project
 from otp_genesis.otp.receiving import receives
-from otp_genesis.otp.rule import Bad, Declined, Finding, Good, Rule
+from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Finding, Good, Rule
 from otp_genesis.otp.served import calls_in_callbacks, reached_from
 from otp_genesis.otp.syntax import arguments, at, child, code, keyword, statements, target
 
@@ -53,6 +53,8 @@ class ReceiveInServer(Rule):
     severity = "high"
     safety = "model"
     reach = "file"
+    kinds = PRODUCTION
+    needs = ("Kernel.receive/1",)
     effort = "hours"
     risk = "Other messages are handled while the server used to wait."
     examples = (

@@ -9,7 +9,7 @@ from otp_genesis.model.change import ChangeSet
 from otp_genesis.otp.callbacks import identifiers
 from otp_genesis.otp.facts import Call, SourceFile
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import Bad, Declined, Finding, Good, Rule, Severity
+from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Finding, Good, Rule, Severity
 from otp_genesis.otp.sending import SENDS, is_to_name
 from otp_genesis.otp.syntax import arguments, at, code, inside, span, target, walk
 
@@ -55,6 +55,8 @@ class RawSend(Rule):
     severity = "medium"
     safety = "model"
     reach = "file"
+    kinds = PRODUCTION
+    needs = SENDS
     effort = "hours"
     risk = "A call waits for the receiver and fails with it, where a send went on."
     examples = (

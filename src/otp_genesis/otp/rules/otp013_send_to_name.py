@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from otp_genesis.model.change import ChangeSet
 from otp_genesis.otp.facts import Call, SourceFile
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import Bad, Declined, Finding, Good, Rule
+from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Finding, Good, Rule
 from otp_genesis.otp.sending import SENDS, is_to_name
 from otp_genesis.otp.served import is_caught
 from otp_genesis.otp.syntax import at
@@ -39,6 +39,8 @@ class SendToName(Rule):
     severity = "medium"
     safety = "model"
     reach = "file"
+    kinds = PRODUCTION
+    needs = SENDS
     effort = "hours"
     risk = "A sender that used to crash goes on, or waits for the server."
     examples = (

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from otp_genesis.model.change import ChangeSet
 from otp_genesis.otp.facts import SourceFile
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import Bad, Declined, Evidence, Finding, Good, Rule
+from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Evidence, Finding, Good, Rule
 
 WRITES = ("Process.put/2", "Process.delete/1", ":erlang.put/2", ":erlang.erase/1")
 READS = ("Process.get/1", "Process.get/2")
@@ -39,6 +39,8 @@ class ProcessDictionary(Rule):
     severity = "medium"
     safety = "model"
     reach = "file"
+    kinds = PRODUCTION
+    needs = WRITES
     effort = "hours"
     risk = "Functions get another parameter, or a server another key in its state."
     examples = (

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from otp_genesis.model.change import ChangeSet
 from otp_genesis.otp.facts import SourceFile
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import Bad, Declined, Evidence, Finding, Good, Rule
-from otp_genesis.otp.sleeping import sleeps_in_callbacks
+from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Evidence, Finding, Good, Rule
+from otp_genesis.otp.sleeping import SLEEPS, sleeps_in_callbacks
 
 
 def _server(body: str, head: str = "  use GenServer\n") -> str:
@@ -39,6 +39,8 @@ class SleepInCallback(Rule):
     severity = "high"
     safety = "model"
     reach = "file"
+    kinds = PRODUCTION
+    needs = SLEEPS
     effort = "hours"
     risk = "Other messages are handled while the server used to sleep."
     examples = (

@@ -6,8 +6,8 @@ from otp_genesis.model.change import ChangeSet
 from otp_genesis.otp.callbacks import local_calls
 from otp_genesis.otp.facts import Call, SourceFile
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import Bad, Declined, Finding, Good, Rule
-from otp_genesis.otp.sleeping import other_sleeps
+from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Finding, Good, Rule
+from otp_genesis.otp.sleeping import SLEEPS, other_sleeps
 
 
 def _module(body: str, head: str = "") -> str:
@@ -37,6 +37,8 @@ class PollingSleep(Rule):
     severity = "medium"
     safety = "model"
     reach = "file"
+    kinds = PRODUCTION
+    needs = SLEEPS
     effort = "hours"
     risk = "The code goes on as soon as it is told, and not before."
     examples = (

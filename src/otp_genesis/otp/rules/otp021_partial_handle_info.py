@@ -7,7 +7,16 @@ from otp_genesis.otp.callbacks import after, require_logger, servers, total_clau
 from otp_genesis.otp.facts import Module, SourceFile
 from otp_genesis.otp.generated_test import proven, snake
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import Bad, Declined, Evidence, Finding, GeneratedTest, Good, Rule
+from otp_genesis.otp.rule import (
+    PRODUCTION,
+    Bad,
+    Declined,
+    Evidence,
+    Finding,
+    GeneratedTest,
+    Good,
+    Rule,
+)
 from otp_genesis.otp.syntax import at
 
 CLAUSE = """\
@@ -55,6 +64,8 @@ class PartialHandleInfo(Rule):
     severity = "high"
     safety = "unsafe"
     reach = "file"
+    kinds = PRODUCTION
+    needs_server = True
     effort = "minutes"
     risk = "A message that nobody expects is logged where it ended the server."
     examples = (

@@ -8,7 +8,7 @@ from otp_genesis.model.change import ChangeSet, Edit
 from otp_genesis.otp.callbacks import clause_node, is_total, require_logger
 from otp_genesis.otp.facts import Clause, SourceFile
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import Bad, Declined, Finding, Good, Rule
+from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Finding, Good, Rule
 from otp_genesis.otp.served import server_modules
 from otp_genesis.otp.syntax import body, code, parts
 
@@ -58,6 +58,8 @@ class SilentCatchAll(Rule):
     severity = "low"
     safety = "safe"
     reach = "file"
+    kinds = PRODUCTION
+    needs_server = True
     effort = "minutes"
     risk = "A cast that nobody understands is logged where it was dropped."
     examples = (

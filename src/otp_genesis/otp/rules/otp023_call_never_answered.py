@@ -9,7 +9,7 @@ from otp_genesis.otp.callbacks import clause_node, identifiers
 from otp_genesis.otp.facts import Clause, SourceFile
 from otp_genesis.otp.project import Project
 from otp_genesis.otp.returns import replies
-from otp_genesis.otp.rule import Bad, Declined, Evidence, Finding, Good, Rule
+from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Evidence, Finding, Good, Rule
 from otp_genesis.otp.served import server_modules
 from otp_genesis.otp.syntax import at, code, span, walk
 
@@ -48,6 +48,8 @@ class CallNeverAnswered(Rule):
     severity = "high"
     safety = "model"
     reach = "file"
+    kinds = PRODUCTION
+    needs_server = True
     effort = "minutes"
     risk = "Callers that always timed out get an answer."
     examples = (

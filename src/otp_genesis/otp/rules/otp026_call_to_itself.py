@@ -8,7 +8,7 @@ from otp_genesis.model.change import ChangeSet
 from otp_genesis.otp.callbacks import module_node
 from otp_genesis.otp.facts import Call, SourceFile
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import Bad, Declined, Finding, Good, Rule
+from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Finding, Good, Rule
 from otp_genesis.otp.served import calls_in_callbacks, reached_from
 from otp_genesis.otp.syntax import at, code, keyword, target, walk
 
@@ -48,6 +48,8 @@ class CallToItself(Rule):
     severity = "high"
     safety = "model"
     reach = "file"
+    kinds = PRODUCTION
+    needs = TARGETS
     effort = "minutes"
     risk = "The callback goes on where it used to exit."
     examples = (

@@ -6,7 +6,7 @@ from otp_genesis.model.change import ChangeSet
 from otp_genesis.otp.facts import SourceFile
 from otp_genesis.otp.outside import OUTSIDE
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import Bad, Declined, Finding, Good, Rule
+from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Finding, Good, Rule
 from otp_genesis.otp.served import calls_below, reached_from
 
 
@@ -39,6 +39,8 @@ class BlockingInit(Rule):
     severity = "medium"
     safety = "model"
     reach = "file"
+    kinds = PRODUCTION
+    needs = OUTSIDE
     effort = "hours"
     risk = "The server is there before its connection is; calls may come in between."
     examples = (

@@ -7,7 +7,7 @@ from otp_genesis.otp.callbacks import AGENTS, SERVERS
 from otp_genesis.otp.facts import Call, SourceFile
 from otp_genesis.otp.outside import OUTSIDE
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import Bad, Declined, Finding, Good, Rule
+from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Finding, Good, Rule
 from otp_genesis.otp.served import calls_below, reached_from
 
 ROOTS = ("handle_call/3", "handle_cast/2", "handle_info/2")
@@ -46,6 +46,8 @@ class BlockingCallback(Rule):
     severity = "medium"
     safety = "model"
     reach = "file"
+    kinds = PRODUCTION
+    needs = OUTSIDE
     effort = "hours"
     risk = "Other messages are handled while the server used to wait."
     examples = (

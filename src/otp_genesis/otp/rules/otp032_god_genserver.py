@@ -6,7 +6,7 @@ from otp_genesis.model.change import ChangeSet
 from otp_genesis.otp.callbacks import AGENTS, CALLBACKS, SERVERS, servers
 from otp_genesis.otp.facts import Function, Module, SourceFile
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import Bad, Declined, Finding, Good, Rule, Severity
+from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Finding, Good, Rule, Severity
 from otp_genesis.otp.server_state import state_keys
 
 LIMITS = {"callback clauses": 14, "public functions": 16, "state keys": 9, "lines": 500}
@@ -51,6 +51,8 @@ class GodGenServer(Rule):
     severity = "high"
     safety = "model"
     reach = "file"
+    kinds = PRODUCTION
+    needs_server = True
     effort = "days"
     risk = "Callers find functions in other modules, and changes that were atomic may no longer be."
     examples = (

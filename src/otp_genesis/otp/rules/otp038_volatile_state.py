@@ -9,7 +9,7 @@ from otp_genesis.model.change import ChangeSet
 from otp_genesis.otp.callbacks import AGENTS, SERVERS, module_node, servers
 from otp_genesis.otp.facts import Module, SourceFile
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import Bad, Declined, Evidence, Finding, Good, Rule, Severity
+from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Evidence, Finding, Good, Rule, Severity
 from otp_genesis.otp.server_state import (
     NUMBER,
     changes,
@@ -70,6 +70,7 @@ class VolatileState(Rule):
     severity = "high"
     safety = "model"
     reach = "file"
+    kinds = PRODUCTION
     effort = "days"
     risk = "Starting takes as long as the state takes to be read back."
     examples = (
@@ -179,9 +180,9 @@ def _is_kept(file: SourceFile, module: Module, root: Node) -> bool:
         return True
     text = file.text[module.start : module.end]
     named = {name.decode() for name in MODULES.findall(text)}
-    if not any(STORES.search(file.expand(name, module.start)) for name in named):
-        if b"restart: :temporary" not in text:
-            return False
+    stored = any(STORES.search(file.expand(name, module.start)) for name in named)
+    if not stored and b"restart: :temporary" not in text:
+        return False
     for node in walk(root):
         if node.type in ("alias", "atom") and STORES.search(file.expand(code(node), module.start)):
             return True

@@ -7,7 +7,7 @@ from otp_genesis.otp.callbacks import clause_node, identifiers
 from otp_genesis.otp.derived import derived
 from otp_genesis.otp.facts import Call, SourceFile
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import Bad, Declined, Evidence, Finding, Good, Rule
+from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Evidence, Finding, Good, Rule
 from otp_genesis.otp.served import served_functions
 from otp_genesis.otp.syntax import at
 
@@ -52,6 +52,8 @@ class PublicEtsReadModifyWrite(Rule):
     stage = 2
     severity = "high"
     safety = "model"
+    kinds = PRODUCTION
+    needs = READS
     effort = "hours"
     risk = "Writers no longer overwrite each other, so counts come out higher than before."
     examples = (

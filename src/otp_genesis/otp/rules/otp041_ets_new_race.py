@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from otp_genesis.model.change import ChangeSet
 from otp_genesis.otp.facts import Call, SourceFile
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import Bad, Declined, Evidence, Finding, Good, Rule
+from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Evidence, Finding, Good, Rule
 from otp_genesis.otp.served import is_caught, served_functions
 from otp_genesis.otp.syntax import at
 
@@ -44,6 +44,8 @@ class EtsNewRace(Rule):
     severity = "medium"
     safety = "model"
     reach = "file"
+    kinds = PRODUCTION
+    needs = TARGETS
     effort = "hours"
     risk = "The table lives as long as its new owner; it is there before its users start."
     examples = (

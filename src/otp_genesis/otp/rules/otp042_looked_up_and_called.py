@@ -7,7 +7,7 @@ from otp_genesis.otp.callbacks import clause_node, identifiers
 from otp_genesis.otp.derived import derived
 from otp_genesis.otp.facts import Call, SourceFile
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import Bad, Declined, Evidence, Finding, Good, Rule
+from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Evidence, Finding, Good, Rule
 from otp_genesis.otp.served import is_caught
 from otp_genesis.otp.syntax import at
 
@@ -59,6 +59,8 @@ class LookedUpAndCalled(Rule):
     severity = "low"
     safety = "model"
     reach = "file"
+    kinds = PRODUCTION
+    needs = LOOKUPS
     effort = "minutes"
     risk = "A call that used to exit now takes the branch for a process that is not there."
     examples = (

@@ -7,7 +7,7 @@ from tree_sitter import Node
 from otp_genesis.model.change import ChangeSet
 from otp_genesis.otp.facts import Call, SourceFile
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import Bad, Declined, Evidence, Finding, Good, Rule
+from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Evidence, Finding, Good, Rule
 from otp_genesis.otp.served import is_caught
 from otp_genesis.otp.syntax import arguments, at, body, code, span, target
 
@@ -58,6 +58,8 @@ class AliveCheck(Rule):
     severity = "medium"
     safety = "model"
     reach = "file"
+    kinds = PRODUCTION
+    needs = TARGETS
     effort = "minutes"
     risk = "The exit of a call that fails is caught in one place."
     examples = (

@@ -20,7 +20,16 @@ from otp_genesis.otp.callbacks import (
 from otp_genesis.otp.facts import Call, Module, SourceFile
 from otp_genesis.otp.generated_test import proven, snake
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import Bad, Declined, Evidence, Finding, GeneratedTest, Good, Rule
+from otp_genesis.otp.rule import (
+    PRODUCTION,
+    Bad,
+    Declined,
+    Evidence,
+    Finding,
+    GeneratedTest,
+    Good,
+    Rule,
+)
 from otp_genesis.otp.syntax import at, target, walk
 
 MONITORS = ("Process.monitor/1", "Process.monitor/2", ":erlang.monitor/2", ":erlang.monitor/3")
@@ -85,6 +94,8 @@ class MonitorWithoutDown(Rule):
     severity = "high"
     safety = "unsafe"
     reach = "file"
+    kinds = PRODUCTION
+    needs = MONITORS
     effort = "minutes"
     risk = "The end of a monitored process is logged; the state still holds its pid."
     examples = (

@@ -17,7 +17,7 @@ from otp_genesis.otp.callbacks import (
 )
 from otp_genesis.otp.facts import Module, SourceFile
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import Bad, Declined, Evidence, Finding, Good, Rule
+from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Evidence, Finding, Good, Rule
 from otp_genesis.otp.served import calls_in_callbacks
 from otp_genesis.otp.syntax import at, target, walk
 
@@ -64,6 +64,8 @@ class TrappedExits(Rule):
     severity = "medium"
     safety = "model"
     reach = "file"
+    kinds = PRODUCTION
+    needs = TARGETS
     effort = "minutes"
     risk = "The end of a linked process changes or ends the server."
     examples = (

@@ -9,7 +9,7 @@ from otp_genesis.model.change import ChangeSet
 from otp_genesis.otp.callbacks import clause_node, mentions_atom, module_node
 from otp_genesis.otp.facts import Function, Module, SourceFile
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import Bad, Declined, Evidence, Finding, Good, Rule
+from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Evidence, Finding, Good, Rule
 from otp_genesis.otp.served import server_modules
 from otp_genesis.otp.syntax import target, walk
 
@@ -73,6 +73,8 @@ class CleanupWithoutTrap(Rule):
     severity = "medium"
     safety = "model"
     reach = "file"
+    kinds = PRODUCTION
+    needs_server = True
     effort = "minutes"
     risk = "Exits of linked processes become messages; a shutdown waits for the cleaning."
     examples = (

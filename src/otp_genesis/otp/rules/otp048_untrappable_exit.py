@@ -7,7 +7,7 @@ from tree_sitter import Node
 from otp_genesis.model.change import ChangeSet, Edit
 from otp_genesis.otp.facts import Call, SourceFile
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import Bad, Declined, Finding, Good, Rule, span_of
+from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Finding, Good, Rule, span_of
 from otp_genesis.otp.syntax import at, code, target, walk
 
 TARGETS = ("Process.exit/2", ":erlang.exit/2")
@@ -55,6 +55,8 @@ class UntrappableExit(Rule):
     severity = "low"
     safety = "unsafe"
     reach = "file"
+    kinds = PRODUCTION
+    needs = TARGETS
     effort = "minutes"
     risk = "A process that traps exits and ignores them is no longer ended."
     examples = (

@@ -8,7 +8,7 @@ from tree_sitter import Node
 from otp_genesis.model.change import ChangeSet, Edit
 from otp_genesis.otp.facts import Call, DynamicAtom, SourceFile
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import Bad, Declined, Finding, Good, Rule, span_of
+from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Finding, Good, Rule, span_of
 from otp_genesis.otp.syntax import arguments, at, code, inside, target, walk
 
 EXISTING = {
@@ -58,6 +58,7 @@ class DynamicAtomCreation(Rule):
     severity = "high"
     safety = "unsafe"
     reach = "file"
+    kinds = PRODUCTION
     effort = "minutes"
     risk = "An unknown string raises ArgumentError where it made a new atom."
     examples = (
@@ -169,9 +170,7 @@ def _makes_code(file: SourceFile, made: Call | DynamicAtom) -> bool:
         outer = outer.parent
     if outer is None or not re.search("quote|Macro", code(outer)):
         return False
-    return any(
-        target(node) == "quote" or target(node).startswith("Macro.") for node in walk(outer)
-    )
+    return any(target(node) == "quote" or target(node).startswith("Macro.") for node in walk(outer))
 
 
 def _is_literal(file: SourceFile, call: Call) -> bool:

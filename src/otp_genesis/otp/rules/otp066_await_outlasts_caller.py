@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from otp_genesis.model.change import ChangeSet
 from otp_genesis.otp.facts import Call, SourceFile
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import Bad, Declined, Finding, Good, Rule
+from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Finding, Good, Rule
 from otp_genesis.otp.served import calls_below, reached_from
 
 TARGETS = ("Task.await/1", "Task.await/2", "Task.await_many/1", "Task.await_many/2")
@@ -45,6 +45,8 @@ class AwaitOutlastsCaller(Rule):
     severity = "medium"
     safety = "model"
     reach = "file"
+    kinds = PRODUCTION
+    needs = TARGETS
     effort = "hours"
     risk = "Other messages are handled while the server used to wait; a slow task ends nobody."
     examples = (
