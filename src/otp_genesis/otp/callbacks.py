@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
@@ -32,6 +33,8 @@ LOCAL = Query(
     (unary_operator operator: "&" operand: (binary_operator operator: "/")) @capture
     """,
 )
+NAMED = re.compile(rb"[a-z_]\w*|.*=.*", re.DOTALL)
+"""What a pattern is written as that takes everything: the tree is asked only then."""
 DIRECTIVES = frozenset({"use", "alias", "import", "require"})
 
 
@@ -47,7 +50,8 @@ def servers(
 
 def module_node(file: SourceFile, module: Module) -> Node:
     """Return the tree of one module."""
-    return at(file.root(), (module.start, module.end))
+    where = (module.start, module.end)
+    return file.once(("module", where), lambda: at(file.root(), where))
 
 
 def clause_node(root: Node, clause: Clause) -> Node:
@@ -57,6 +61,10 @@ def clause_node(root: Node, clause: Clause) -> Node:
 
 def local_calls(file: SourceFile, module: Module) -> dict[str, frozenset[str]]:
     """Return which functions of the module each function calls in its own process."""
+    return file.once(("local calls", module.name), lambda: _local_calls(file, module))
+
+
+def _local_calls(file: SourceFile, module: Module) -> dict[str, frozenset[str]]:
     functions = file.functions_of(module.name)
     labels = {f"{f.name}/{arity}": f.label for f in functions for arity in f.arities}
     names = {f.name.encode() for f in functions}
@@ -78,6 +86,10 @@ def local_calls(file: SourceFile, module: Module) -> dict[str, frozenset[str]]:
 
 def reachable(file: SourceFile, module: Module) -> dict[str, str]:
     """Return each function that a callback reaches, with that callback."""
+    return file.once(("reachable", module.name), lambda: _reachable(file, module))
+
+
+def _reachable(file: SourceFile, module: Module) -> dict[str, str]:
     calls = local_calls(file, module)
     found = {label: label for label in calls if label in CALLBACKS}
     waiting = list(found)
@@ -129,12 +141,22 @@ def _is_capture(node: Node) -> bool:
 
 def mentions_atom(node: Node, atom: str) -> bool:
     """Whether the atom stands anywhere below `node`, outside strings and comments."""
-    return any(found.type == "atom" and code(found) == atom for found in walk(node))
+    text, name = node.text or b"", atom.encode()
+    at = text.find(name)
+    while at >= 0:
+        start = node.start_byte + at
+        found = node.descendant_for_byte_range(start, start + len(name))
+        if found is not None and found.type == "atom" and found.text == name:
+            return True
+        at = text.find(name, at + len(name))
+    return False
 
 
 def is_total(file: SourceFile, root: Node, clause: Clause) -> bool:
     """Whether a clause takes every first argument, and any state that is only taken apart."""
     if clause.guarded or not clause.parameters:
+        return False
+    if not NAMED.fullmatch(file.text, *clause.parameters[0]):
         return False
     first, *others = (at(root, parameter) for parameter in clause.parameters)
     names = [first]

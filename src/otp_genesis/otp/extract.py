@@ -6,7 +6,6 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cached_property, lru_cache
-from pathlib import PurePosixPath
 from typing import Literal
 
 from tree_sitter import Node, Query, QueryCursor, Tree
@@ -76,8 +75,8 @@ def analyse(path: str, data: bytes, vocabulary: Vocabulary = VOCABULARY) -> Sour
 
 def kind_of(path: str) -> Kind:
     """Return what a file is for, by its path."""
-    parts = PurePosixPath(path).parts
-    if parts and parts[-1] == "mix.exs":
+    parts = path.split("/")
+    if parts[-1] == "mix.exs":
         return "mix"
     if "config" in parts[:-1] and path.endswith(".exs"):
         return "config"
@@ -163,7 +162,9 @@ class FileFacts:
         """The atom literals with an interpolation."""
         data = self._data
         if b"#{" not in data or not (
-            _QUOTED_ATOM.search(data) or _QUOTED_KEYWORD.search(data) or b"~w" in data
+            ((b':"' in data or b":'" in data) and _QUOTED_ATOM.search(data))
+            or ((b'":' in data or b"':" in data) and _QUOTED_KEYWORD.search(data))
+            or b"~w" in data
         ):
             return ()
         kinds: tuple[Literal["atom", "keyword", "sigil"], ...] = ("atom", "keyword", "sigil")

@@ -19,6 +19,7 @@ from otp_genesis.otp.vocabulary import VOCABULARY, Vocabulary
 __all__ = ["Project", "SourceFile", "Unparsed"]
 
 SKIPPED = frozenset({"deps", "_build", "node_modules", "cover", "doc", "priv", "assets"})
+USING = b"__using__"
 FOLDERS = ("lib", "test", "config")
 
 
@@ -117,6 +118,13 @@ class Project:
         return self._brought[asked]
 
     @cached_property
+    def _used(self) -> Mapping[str, tuple[SourceFile, Module]]:
+        """The modules of the few files that define a `__using__`."""
+        files = [file for file in self.files.values() if USING in file.text]
+        files.sort(key=lambda file: file.kind == "lib")
+        return {m.name: (file, m) for file in files for m in file.modules if not m.quoted}
+
+    @cached_property
     def _brought(self) -> dict[tuple[str, ...], frozenset[str]]:
         return {}
 
@@ -128,7 +136,7 @@ class Project:
             if name in found:
                 continue
             found.add(name)
-            file, used = self.modules.get(name, (None, None))
+            file, used = self._used.get(name, (None, None))
             if file is not None and used is not None:
                 waiting += [
                     d.module

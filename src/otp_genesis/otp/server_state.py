@@ -5,12 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 
 from tree_sitter import Node
 
 from otp_genesis.otp.callbacks import clause_node, clauses, module_node
 from otp_genesis.otp.facts import Module, SourceFile
-from otp_genesis.otp.syntax import arguments, child, code, keyword, parts, target, walk
+from otp_genesis.otp.syntax import (
+    arguments,
+    call_at,
+    call_named_at,
+    child,
+    code,
+    keyword,
+    parts,
+    target,
+    walk,
+)
 
 COLLECTION = re.compile(
     r"(%\{\}|\[\]|(MapSet|Map|Keyword)\.new(\(\))?|:queue\.new(\(\))?|:gb_(trees|sets)\.\w+(\(\))?)"
@@ -19,8 +30,11 @@ NUMBER = re.compile(r"\d[\d_]*(\.\d+)?")
 UPDATES = {"Map.put", "Map.update", "Map.update!", "Map.replace", "Map.replace!", "struct"}
 PATHS = {"put_in", "update_in", "pop_in", "get_and_update_in"}
 
-CHANGING = re.compile(rb"[^|]\|[^|>]|Map\.|struct|_in\b")
-"""What the text of a function has that changes a key: the tree is searched only then."""
+CHANGING = re.compile(
+    rb"(?<!\|)(?P<bar>\|)(?![|>])"
+    rb"|\b(?P<call>put|update!?|replace!?|struct|(?:put|update|pop|get_and_update)_in)(?![\w?!])"
+)
+"""Where the text of a function may change a key."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +60,10 @@ def _state_keys(file: SourceFile, module: Module) -> dict[str, Key]:
     root = module_node(file, module)
     found: dict[str, Key] = {}
     places = [clause_node(root, clause) for clause in clauses(file, module, "init/1")]
-    if b"defstruct" in file.text[module.start : module.end]:
-        places += [node for node in walk(root) if target(node) == "defstruct"]
+    for match in re.finditer(rb"\bdefstruct\b", file.text[module.start : module.end]):
+        where = module.start + match.start(), module.start + match.end()
+        if (call := call_named_at(root, where)) is not None:
+            places.append(call)
     for place in places:
         for pair in _pairs(place):
             name = _key_name(pair)
@@ -88,17 +104,29 @@ def changes(file: SourceFile, module: Module) -> dict[str, int]:
 
 def _changes(file: SourceFile, module: Module) -> dict[str, int]:
     root = module_node(file, module)
-    found: dict[str, int] = {}
+    made: list[tuple[int, str]] = []
     for function in file.functions_of(module.name):
         if function.label == "init/1":
             continue
         for clause in function.clauses:
-            if CHANGING.search(file.text, clause.start, clause.end) is None:
-                continue
-            for node in walk(clause_node(root, clause)):
-                for name in _changed(node):
-                    found.setdefault(name, node.start_byte)
+            for match in CHANGING.finditer(file.text, clause.start, clause.end):
+                for node in _changing(root, match):
+                    made += [(node.start_byte, name) for name in _changed(node)]
+    found: dict[str, int] = {}
+    for start, name in sorted(made, key=itemgetter(0)):
+        found.setdefault(name, start)
     return found
+
+
+def _changing(root: Node, match: re.Match[bytes]) -> Iterator[Node]:
+    """Yield the update of a map, or the call, that stands at a match of `CHANGING`."""
+    if match["call"]:
+        call = call_at(root, match.span("call"))
+        yield from () if call is None else [call]
+        return
+    bar = root.descendant_for_byte_range(*match.span("bar"))
+    if bar is not None and bar.type == "|" and bar.parent is not None:
+        yield bar.parent
 
 
 def _pairs(place: Node) -> Iterator[Node]:

@@ -15,12 +15,11 @@ from otp_genesis.errors import NotAProject
 from otp_genesis.otp.extract import Unparsable, analyse
 from otp_genesis.otp.facts import Module, SourceFile
 from otp_genesis.otp.holding import RulesByNeed
-from otp_genesis.otp.project import Project, Unparsed, project_paths
+from otp_genesis.otp.project import USING, Project, Unparsed, project_paths
 from otp_genesis.otp.rule import Finding, Rule
 from otp_genesis.otp.scan import Report, chosen, findings_of, place_of
 from otp_genesis.otp.vocabulary import Vocabulary
 
-_USED = b"__using__"
 
 
 def sweep(
@@ -41,7 +40,8 @@ def sweep(
     near = [rule for rule in wanted if rule.reach == "file"]
     texts, lost = _texts(root)
     used = _used(texts, vocabulary)
-    work = Work(used, tuple(near), vocabulary)
+    far = [rule for rule in wanted if rule.reach == "project"]
+    work = Work(used, tuple(near), vocabulary, bool(far))
     swept = list(_swept(work, texts, jobs))
     files = {one.file.path: one.file for one in swept if one.file is not None}
     lost += [one.lost for one in swept if one.lost is not None]
@@ -51,7 +51,6 @@ def sweep(
         vocabulary,
     )
     found = [finding for one in swept for finding in one.findings]
-    far = [rule for rule in wanted if rule.reach == "project"]
     held = RulesByNeed(far)
     for file in project.files.values() if far else ():
         found += findings_of(project, file, held.of(project, file))
@@ -82,6 +81,7 @@ class Work:
     """The files that define a `__using__`, by path."""
     rules: tuple[Rule, ...]
     vocabulary: Vocabulary
+    calls_kept: bool
 
     def swept(self, path: str, data: bytes) -> Swept:
         """Read one file and hold the rules against it."""
@@ -91,6 +91,9 @@ class Work:
             return Swept(None, lost=Unparsed(file=path, reason=str(reason)))
         alone = _Alone(self._base, file)
         findings = tuple(findings_of(alone, file, self._held.of(alone, file)))
+        if self.calls_kept and file.kind == "lib":
+            # The rules that look at the whole project ask for them when the tree is gone.
+            _ = file.modules, file.calls
         file.let_go()
         return Swept(file, findings)
 
@@ -137,7 +140,7 @@ def _texts(root: Path) -> tuple[dict[str, bytes], list[Unparsed]]:
 def _used(texts: Mapping[str, bytes], vocabulary: Vocabulary) -> dict[str, SourceFile]:
     found: dict[str, SourceFile] = {}
     for path, data in texts.items():
-        if _USED in data:
+        if USING in data:
             try:
                 file = analyse(path, data, vocabulary)
             except Unparsable:

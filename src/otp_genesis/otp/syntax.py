@@ -60,7 +60,11 @@ def parts(node: Node) -> list[Node]:
 
 def child(node: Node | None, kind: str) -> Node | None:
     """Return the first direct child of type `kind`."""
-    return next((found for found in node.children if found.type == kind), None) if node else None
+    if node is not None:
+        for found in node.children:
+            if found.type == kind:
+                return found
+    return None
 
 
 def arguments(call: Node) -> list[Node]:
@@ -117,6 +121,30 @@ def inside(node: Node, *kinds: str) -> Node | None:
     while found is not None and found.type not in kinds:
         found = found.parent
     return found
+
+
+def call_named_at(root: Node, where: Span) -> Node | None:
+    """Return the call without a module whose name stands at `where`."""
+    name = root.descendant_for_byte_range(*where)
+    if name is None or name.type != "identifier" or span(name) != where:
+        return None
+    call = name.parent
+    if call is None or call.type != "call" or call.child_by_field_name("target") != name:
+        return None
+    return call
+
+
+def call_at(root: Node, where: Span) -> Node | None:
+    """Return the call, with or without a module, whose function's name stands at `where`."""
+    name = root.descendant_for_byte_range(*where)
+    if name is None or name.type != "identifier" or span(name) != where:
+        return None
+    named = name.parent
+    if named is not None and named.type == "dot":
+        name, named = named, named.parent
+    if named is None or named.type != "call" or named.child_by_field_name("target") != name:
+        return None
+    return named
 
 
 class Lines:

@@ -151,7 +151,7 @@ def _is_receive(clause: Node) -> bool:
 
 
 def _is_self(function: Node, names: set[str]) -> bool:
-    return any(
+    return "= self()" in code(function) and any(
         node.type == "binary_operator"
         and code(node.child_by_field_name("operator")) == "="
         and code(node.child_by_field_name("left")) in names

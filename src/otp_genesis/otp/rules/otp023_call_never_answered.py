@@ -106,7 +106,8 @@ class CallNeverAnswered(Rule):
             function = file.function(module.name, "handle_call/3")
             root = file.root()
             for clause in function.clauses if function is not None else ():
-                lost = _lost(root, clause)
+                replied = b":noreply" not in file.text[clause.start : clause.end]
+                lost = None if replied else _lost(root, clause)
                 if lost is not None:
                     line = file.lines.position(lost.start_byte)[0]
                     yield self.at(

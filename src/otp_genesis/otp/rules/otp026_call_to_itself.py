@@ -1,18 +1,19 @@
 """OTP026: a server that calls itself."""
 
+import re
 from collections.abc import Iterator
 
 from tree_sitter import Node
 
 from otp_genesis.model.change import ChangeSet
-from otp_genesis.otp.callbacks import module_node
-from otp_genesis.otp.facts import Call, SourceFile
+from otp_genesis.otp.facts import Call, Module, SourceFile
 from otp_genesis.otp.project import Project
 from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Finding, Good, Rule
 from otp_genesis.otp.served import calls_in_callbacks, reached_from
-from otp_genesis.otp.syntax import at, code, keyword, target, walk
+from otp_genesis.otp.syntax import at, call_at, code, keyword, target, walk
 
 TARGETS = ("GenServer.call/2", "GenServer.call/3", ":gen_server.call/2", ":gen_server.call/3")
+STARTS = re.compile(rb"\b\w*start(?:_link)?(?![\w?!])")
 RUNNERS = ("Enum.", "Map.", "Keyword.", "Stream.")
 """Modules whose functions run the function that they are given at once, in their caller."""
 
@@ -117,13 +118,20 @@ def _to_itself(file: SourceFile, call: Call) -> bool:
     module = file.module(call.module)
     if module is None or file.expand(server, call.start) != module.name:
         return False
-    return any(_registers(file, node, module.name) for node in walk(module_node(file, module)))
+    return file.once(("registers itself", module.name), lambda: _registers_itself(file, module))
+
+
+def _registers_itself(file: SourceFile, module: Module) -> bool:
+    if b"name:" not in file.text[module.start : module.end]:
+        return False
+    root = file.root()
+    starts = STARTS.finditer(file.text, module.start, module.end)
+    calls = (call_at(root, match.span()) for match in starts)
+    return any(call is not None and _registers(file, call, module.name) for call in calls)
 
 
 def _registers(file: SourceFile, node: Node, module: str) -> bool:
     """Whether `name: __MODULE__` is an option of `start_link`."""
-    if not target(node).endswith(("start_link", "start")):
-        return False
     for options in walk(node):
         name = keyword(options, "name") if options.type == "keywords" else None
         if name is not None and file.expand(code(name), name.start_byte) == module:

@@ -178,17 +178,20 @@ def _is_kept(file: SourceFile, module: Module, root: Node) -> bool:
     """Whether the module keeps state elsewhere, makes it again, or is never restarted."""
     if any(RESTORES.search(function.name) for function in file.functions_of(module.name)):
         return True
-    text = file.text[module.start : module.end]
-    named = {name.decode() for name in MODULES.findall(text)}
-    stored = any(STORES.search(file.expand(name, module.start)) for name in named)
-    if not stored and b"restart: :temporary" not in text:
+    stores: dict[bytes, bool] = {}
+    for match in MODULES.finditer(file.text, module.start, module.end):
+        name = match[0]
+        if name not in stores:
+            full = file.expand(name.decode(), module.start)
+            stores[name] = STORES.search(full) is not None
+        if stores[name]:
+            node = root.descendant_for_byte_range(*match.span())
+            if node is not None and node.type in ("alias", "atom"):
+                return True
+    if b"restart: :temporary" not in file.text[module.start : module.end]:
         return False
-    for node in walk(root):
-        if node.type in ("alias", "atom") and STORES.search(file.expand(code(node), module.start)):
-            return True
-        if target(node) == "use" and re.search(r"restart: :temporary", code(node)):
-            return True
-    return False
+    uses = (node for node in walk(root) if target(node) == "use")
+    return any(re.search(r"restart: :temporary", code(use)) for use in uses)
 
 
 def _agent(file: SourceFile, module: Module) -> int | None:

@@ -6,6 +6,7 @@ from otp_genesis.model.change import ChangeSet
 from otp_genesis.otp.callbacks import clause_node, identifiers
 from otp_genesis.otp.derived import derived
 from otp_genesis.otp.facts import Call, SourceFile
+from otp_genesis.otp.once import once
 from otp_genesis.otp.project import Project
 from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Evidence, Finding, Good, Rule
 from otp_genesis.otp.served import served_functions
@@ -97,10 +98,11 @@ class PublicEtsReadModifyWrite(Rule):
         if not reads or not writes:
             return
         public = _public_tables(project)
-        served = served_functions(project, file)
-        for write in writes:
+        written = [write for write in writes if _table(file, write) in public]
+        served = served_functions(project, file) if written else set()
+        for write in written:
             table = _table(file, write)
-            if table not in public or (write.module, write.function) in served:
+            if (write.module, write.function) in served:
                 continue
             read = _read_for(file, write, [r for r in reads if _table(file, r) == table])
             if read is not None:
@@ -139,6 +141,7 @@ def _table(file: SourceFile, call: Call) -> str:
     return name if name.startswith(":") else ""
 
 
+@once
 def _public_tables(project: Project) -> set[str]:
     return {
         _table(file, call)
