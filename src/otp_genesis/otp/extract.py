@@ -37,18 +37,17 @@ from otp_genesis.otp.syntax import (
 from otp_genesis.otp.usage import use_of
 from otp_genesis.otp.vocabulary import VOCABULARY, Vocabulary, either
 
-_ATOMS = Query(
-    LANGUAGE,
-    """
-    (quoted_atom (interpolation)) @atom
-    (quoted_keyword (interpolation)) @keyword
-    (sigil (interpolation) (sigil_modifiers)) @sigil
-    """,
-)
 _COMMENTS = Query(LANGUAGE, "(comment) @comment")
 _ALLOW = re.compile(rb"genesis:\s*allow\s+(OTP\d{3}(?:\s*,\s*OTP\d{3})*)\s+because\s+\S")
-_QUOTED_ATOM = re.compile(rb""":["'][^\n]*#\{""")
-_QUOTED_KEYWORD = re.compile(rb"""#\{[^\n]*["']:""")
+AtomKind = Literal["atom", "keyword", "sigil"]
+_ATOMS: tuple[tuple[AtomKind, tuple[bytes, ...], re.Pattern[bytes]], ...] = (
+    ("atom", (b':"', b":'"), re.compile(rb""":["'](?=[^\n]*#\{)""")),
+    ("keyword", (b'":', b"':"), re.compile(rb"""#\{[^\n]*?["']:""")),
+    ("sigil", (b"~w",), re.compile(rb"~w")),
+)
+"""How such atoms begin or end in the text, with what is searched for first."""
+_ATOM_NODES = {"atom": "quoted_atom", "keyword": "quoted_keyword", "sigil": "sigil"}
+_ATOM_PARTS = frozenset({"quoted_atom", "quoted_keyword", "sigil", "sigil_name", "quoted_start"})
 _HEAD = re.compile(rb"""(?<![\w.@])(?:__MODULE__|:\w+[?!]?|[A-Z]\w*)(?:\.[A-Z]\w*)*\Z""")
 _DEFINING = re.compile(rb"(?<![\w.@:])(?:def(?:p|macrop?|delegate|guard)?[\s(]+|@\s*)\Z")
 _LONGEST_DEF = 20
@@ -160,25 +159,31 @@ class FileFacts:
     @cached_property
     def atoms(self) -> tuple[DynamicAtom, ...]:
         """The atom literals with an interpolation."""
+        found = {node.start_byte: (kind, node) for kind, node in self._interpolated()}
+        return tuple(self._atom(kind, node) for _, (kind, node) in sorted(found.items()))
+
+    def _interpolated(self) -> Iterator[tuple[AtomKind, Node]]:
+        """Yield the nodes that make atoms of strings with an interpolation."""
         data = self._data
-        if b"#{" not in data or not (
-            ((b':"' in data or b":'" in data) and _QUOTED_ATOM.search(data))
-            or ((b'":' in data or b"':" in data) and _QUOTED_KEYWORD.search(data))
-            or b"~w" in data
-        ):
-            return ()
-        kinds: tuple[Literal["atom", "keyword", "sigil"], ...] = ("atom", "keyword", "sigil")
-        nodes = QueryCursor(_ATOMS).captures(self.root)
-        found = []
-        for kind in kinds:
-            for node in nodes.get(kind, ()):
-                if kind == "sigil" and code(child(node, "sigil_modifiers")) != "a":
+        if b"#{" not in data:
+            return
+        for kind, marks, pattern in _ATOMS:
+            for match in pattern.finditer(data) if any(mark in data for mark in marks) else ():
+                node = self.root.descendant_for_byte_range(match.end() - 1, match.end())
+                while node is not None and node.type != _ATOM_NODES[kind]:
+                    node = node.parent
+                    if node is not None and node.type not in _ATOM_PARTS:
+                        node = None
+                if node is None or child(node, "interpolation") is None:
                     continue
-                place, function = self._outline.place(node.start_byte)
-                module = self._outline.module_at(node.start_byte)
-                owner = module.name if module else None
-                found.append(DynamicAtom(kind, *span(node), place, owner, function))
-        return tuple(sorted(found, key=lambda atom: atom.start))
+                if kind != "sigil" or code(child(node, "sigil_modifiers")) == "a":
+                    yield kind, node
+
+    def _atom(self, kind: AtomKind, node: Node) -> DynamicAtom:
+        place, function = self._outline.place(node.start_byte)
+        module = self._outline.module_at(node.start_byte)
+        owner = module.name if module else None
+        return DynamicAtom(kind, *span(node), place, owner, function)
 
     @cached_property
     def allowances(self) -> tuple[Allowance, ...]:
