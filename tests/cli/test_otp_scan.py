@@ -170,11 +170,14 @@ def test_only(genesis: Genesis, project: Path) -> None:
 
 def test_jobs(genesis: Genesis, project: Path) -> None:
     """Several processes find the same, in the same order."""
-    alone, together = scanned(genesis, project), scanned(genesis, project, "--jobs", "2")
-    alone.pop("elapsed_s")
-    together.pop("elapsed_s")
+    alone = scanned(genesis, project)
+    known = scanned(genesis, project, "--jobs", "2")
+    together = scanned(genesis, project, "--jobs", "2", "--no-cache")
+    for report in (alone, known, together):
+        report.pop("elapsed_s")
 
-    assert alone == together
+    assert (0, alone["files"], 0) == (alone["cached"], known.pop("cached"), together["cached"])
+    assert alone == together == {**known, "cached": 0}
     assert 2 == genesis("otp", "scan", project, "--jobs", "0").returncode
 
 

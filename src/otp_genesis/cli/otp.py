@@ -14,7 +14,7 @@ from otp_genesis.cli.opened import PLUGINS
 from otp_genesis.cli.rules_in_use import rules_in_use
 
 if TYPE_CHECKING:
-    from otp_genesis.otp.project import Project
+    from otp_genesis.otp.folder import Sources
     from otp_genesis.otp.rule import Rule
     from otp_genesis.otp.scan import Report
 
@@ -58,7 +58,9 @@ def scan(
     settings = load_settings(path)
     wanted = settings.section("scan", ScanSettings)
     known = rules_in_use(plugins)
-    project, report = _scanned(path, rule_names(only, known), known, jobs)
+    project, report = _scanned(
+        path, rule_names(only, known), known, jobs, None if no_cache else settings.home
+    )
     report = wanted.applied(report, known, str(settings.source))
     if changed_since is not None:
         changed = changed_files(path, changed_since)
@@ -78,13 +80,14 @@ def scan(
 
 
 def _scanned(
-    path: Path, only: list[str], known: tuple[Rule, ...], jobs: int
-) -> tuple[Project, Report]:
-    """Return the project and what is found; the time includes the reading."""
+    path: Path, only: list[str], known: tuple[Rule, ...], jobs: int, home: Path | None
+) -> tuple[Sources, Report]:
+    """Return the sources and what is found; the time includes the reading."""
     from otp_genesis.otp.projects import vocabulary_of
     from otp_genesis.otp.sweep import sweep
 
-    project, report = sweep(path, known, vocabulary_of(known), only, jobs)
+    cache = home / "scans" if home is not None else None
+    project, report = sweep(path, known, vocabulary_of(known), only, jobs, cache)
     return project, report.model_copy(update={"elapsed_s": round(report.elapsed_s, 4)})
 
 
@@ -105,7 +108,7 @@ def _without_known(report: Report, path: Path) -> Report:
 
 
 def _printed(
-    output: str, report: Report, project: Project, name: str, known: tuple[Rule, ...]
+    output: str, report: Report, project: Sources, name: str, known: tuple[Rule, ...]
 ) -> str:
     from otp_genesis.cli.otp_render import scan_text
     from otp_genesis.otp.sarif import sarif

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from otp_genesis.otp.rule import SEVERITIES, Bad, Good
 
 if TYPE_CHECKING:
-    from otp_genesis.otp.project import Project
+    from otp_genesis.otp.folder import Sources
     from otp_genesis.otp.rule import Rule
     from otp_genesis.otp.scan import Report
 
@@ -22,7 +22,7 @@ STATUS_COLOURS = {
 }  # fmt: skip
 
 
-def scan_text(report: Report, project: Project, *, colour: bool) -> str:
+def scan_text(report: Report, project: Sources, *, colour: bool) -> str:
     """Return the findings, each with the line it is in, and the count by severity."""
     out: list[str] = []
     for finding in report.findings:

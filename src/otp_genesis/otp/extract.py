@@ -72,6 +72,11 @@ def analyse(path: str, data: bytes, vocabulary: Vocabulary = VOCABULARY) -> Sour
     return SourceFile(path, data, kind_of(path), FileFacts(data, tree, vocabulary))
 
 
+def unread(path: str, data: bytes, vocabulary: Vocabulary = VOCABULARY) -> SourceFile:
+    """Return a file that is known to be Elixir; it is parsed when a fact is asked for."""
+    return SourceFile(path, data, kind_of(path), FileFacts(data, None, vocabulary))
+
+
 def kind_of(path: str) -> Kind:
     """Return what a file is for, by its path."""
     parts = path.split("/")
@@ -85,9 +90,9 @@ def kind_of(path: str) -> Kind:
 class FileFacts:
     """The facts of one file, each read when it is first asked for."""
 
-    def __init__(self, data: bytes, tree: Tree, vocabulary: Vocabulary):
+    def __init__(self, data: bytes, tree: Tree | None, vocabulary: Vocabulary):
         self._data, self._vocabulary = data, vocabulary
-        self._tree: Tree | None = tree
+        self._tree = tree
 
     @property
     def root(self) -> Node:

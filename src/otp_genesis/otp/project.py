@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -14,13 +13,12 @@ from otp_genesis.errors import NotAProject
 from otp_genesis.model.frozen import Frozen
 from otp_genesis.otp.extract import Unparsable, analyse
 from otp_genesis.otp.facts import Module, SourceFile
+from otp_genesis.otp.folder import project_paths
 from otp_genesis.otp.vocabulary import VOCABULARY, Vocabulary
 
 __all__ = ["Project", "SourceFile", "Unparsed"]
 
-SKIPPED = frozenset({"deps", "_build", "node_modules", "cover", "doc", "priv", "assets"})
 USING = b"__using__"
-FOLDERS = ("lib", "test", "config")
 
 
 class Unparsed(Frozen):
@@ -47,7 +45,7 @@ class Project:
         """
         if not (root / "mix.exs").is_file():
             raise NotAProject(str(root), "there is no mix.exs" if root.is_dir() else "no folder")
-        paths = sorted(set(project_paths(root)))
+        paths = project_paths(root)
         read = partial(_read, root, vocabulary)
         if jobs <= 1:
             return cls._from(map(read, paths), vocabulary)
@@ -162,27 +160,3 @@ def _analysed(vocabulary: Vocabulary, item: tuple[str, bytes]) -> SourceFile | U
     file.facts.read_all()
     file.let_go()
     return file
-
-
-def project_paths(root: Path) -> Iterator[str]:
-    """Yield the paths of a project's own Elixir files, some perhaps twice."""
-    yield "mix.exs"
-    tops = [Path()]
-    apps = root / "apps"
-    if apps.is_dir():
-        tops += [Path("apps") / p.name for p in sorted(apps.iterdir()) if (p / "mix.exs").is_file()]
-    for top in tops:
-        if top != Path():
-            yield (top / "mix.exs").as_posix()
-        for folder in FOLDERS:
-            yield from _elixir_files(root, root / top / folder)
-
-
-def _elixir_files(root: Path, folder: Path) -> Iterator[str]:
-    """Yield Elixir files below `folder`; links to folders are not followed, so loops end."""
-    for where, folders, names in os.walk(folder, followlinks=False):
-        folders[:] = sorted(f for f in folders if f not in SKIPPED and not f.startswith("."))
-        for name in sorted(names):
-            path = Path(where, name)
-            if name.endswith((".ex", ".exs")) and path.is_file():
-                yield path.relative_to(root).as_posix()

@@ -10,7 +10,8 @@ from typing import Any
 from otp_genesis.contracts.plugin import RULES
 from otp_genesis.contracts.step import Context
 from otp_genesis.errors import UsageError
-from otp_genesis.otp.project import Project, project_paths
+from otp_genesis.otp.folder import project_paths
+from otp_genesis.otp.project import Project
 from otp_genesis.otp.rule import Finding, Rule
 from otp_genesis.otp.scan import Report, scan
 from otp_genesis.otp.scan_settings import ScanSettings

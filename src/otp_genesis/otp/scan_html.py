@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from otp_genesis.otp.folder import Sources
 from otp_genesis.otp.html import page
-from otp_genesis.otp.project import Project
 from otp_genesis.otp.rule import SEVERITIES
 from otp_genesis.otp.scan import Report
 
 
-def scan_page(report: Report, project: Project, name: str) -> str:
+def scan_page(report: Report, project: Sources, name: str) -> str:
     """Return the page; everything that comes from the project is escaped."""
     counts = {
         severity: sum(1 for one in report.findings if one.severity == severity)
@@ -19,7 +19,7 @@ def scan_page(report: Report, project: Project, name: str) -> str:
     return page("scan.html.jinja", values)
 
 
-def code_frame(project: Project, file: str, line: int, around: int = 1) -> list[tuple[int, str]]:
+def code_frame(project: Sources, file: str, line: int, around: int = 1) -> list[tuple[int, str]]:
     """Return the lines around a place, each with its number."""
     lines = project.source(file).decode(errors="replace").splitlines()
     first, last = max(1, line - around), min(len(lines), line + around)

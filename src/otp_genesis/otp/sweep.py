@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import ChainMap
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,14 +12,15 @@ from pathlib import Path
 from types import MappingProxyType
 
 from otp_genesis.errors import NotAProject
-from otp_genesis.otp.extract import Unparsable, analyse
+from otp_genesis.otp.extract import Unparsable, analyse, unread
 from otp_genesis.otp.facts import Module, SourceFile
+from otp_genesis.otp.folder import Folder, Listed, Sources, listed
 from otp_genesis.otp.holding import RulesByNeed
-from otp_genesis.otp.project import USING, Project, Unparsed, project_paths
+from otp_genesis.otp.project import USING, Project, Unparsed
 from otp_genesis.otp.rule import Finding, Rule
 from otp_genesis.otp.scan import Report, chosen, findings_of, place_of
+from otp_genesis.otp.scan_cache import Known, ScanCache, content_digest
 from otp_genesis.otp.vocabulary import Vocabulary
-
 
 
 def sweep(
@@ -28,40 +29,71 @@ def sweep(
     vocabulary: Vocabulary,
     only: Collection[str] = (),
     jobs: int = 1,
-) -> tuple[Project, Report]:
-    """Return the project at `root` and what `rules` find in it, as `scan` of all of it does.
+    cache: Path | None = None,
+) -> tuple[Sources, Report]:
+    """Return where the texts at `root` come from, and what `rules` find in them.
 
-    Raises `NotAProject` where `root` has no `mix.exs`. `jobs` processes share the files.
+    The findings are those of `scan` of the whole project. `jobs` processes share the files; what
+    was found is kept in the folder `cache` for the next time. Raises `NotAProject` where `root`
+    has no `mix.exs`.
     """
     began = time.perf_counter()
     if not (root / "mix.exs").is_file():
         raise NotAProject(str(root), "there is no mix.exs" if root.is_dir() else "no folder")
     wanted = chosen(rules, only)
-    near = [rule for rule in wanted if rule.reach == "file"]
-    texts, lost = _texts(root)
-    used = _used(texts, vocabulary)
-    far = [rule for rule in wanted if rule.reach == "project"]
-    work = Work(used, tuple(near), vocabulary, bool(far))
-    swept = list(_swept(work, texts, jobs))
-    files = {one.file.path: one.file for one in swept if one.file is not None}
-    lost += [one.lost for one in swept if one.lost is not None]
-    project = Project(
-        MappingProxyType(dict(sorted(files.items()))),
-        tuple(sorted(lost, key=lambda one: one.file)),
-        vocabulary,
-    )
-    found = [finding for one in swept for finding in one.findings]
-    held = RulesByNeed(far)
-    for file in project.files.values() if far else ():
-        found += findings_of(project, file, held.of(project, file))
-    report = Report(
-        files=len(texts) + len(lost) - sum(one.lost is not None for one in swept),
-        lines=sum(file.line_count for file in files.values()),
-        elapsed_s=time.perf_counter() - began,
-        findings=tuple(sorted(found, key=place_of)),
-        unparsed=project.unparsed,
-    )
-    return project, report
+    files = listed(root)
+    last = ScanCache(cache, root, wanted) if cache is not None else None
+    report = last.report(files) if last is not None else None
+    if report is not None:
+        elapsed = time.perf_counter() - began
+        told = report.model_copy(update={"elapsed_s": elapsed, "cached": report.files})
+        return Folder(root), told
+    project, report = _Sweep(root, wanted, vocabulary, jobs, last).run(files)
+    return project, report.model_copy(update={"elapsed_s": time.perf_counter() - began})
+
+
+@dataclass(frozen=True)
+class _Sweep:
+    root: Path
+    rules: Sequence[Rule]
+    vocabulary: Vocabulary
+    jobs: int
+    last: ScanCache | None
+
+    def run(self, files: Sequence[Listed]) -> tuple[Project, Report]:
+        began_ns = time.time_ns()
+        near = tuple(rule for rule in self.rules if rule.reach == "file")
+        far = [rule for rule in self.rules if rule.reach == "project"]
+        texts, lost = _texts(self.root, files)
+        used = _used(texts, self.vocabulary)
+        work = Work(used, near, self.vocabulary, bool(far))
+        digests = {p: content_digest(data) for p, data in texts.items()} if self.last else {}
+        stamp = content_digest("".join(digests.get(path, "") for path in sorted(used)).encode())
+        known = self.last.known(stamp) if self.last is not None else {}
+        same = {path for path, one in known.items() if one.digest == digests.get(path)}
+        swept = {path: self._as_known(path, texts[path], known[path]) for path in same}
+        new = {path: data for path, data in texts.items() if path not in same}
+        swept |= _swept(work, new, self.jobs)
+        project = _project(swept, lost, self.vocabulary)
+        found = [finding for one in swept.values() for finding in one.findings]
+        held = RulesByNeed(far)
+        for file in project.files.values() if far else ():
+            found += findings_of(project, file, held.of(project, file))
+        report = Report(
+            files=len(files),
+            lines=sum(file.line_count for file in project.files.values()),
+            elapsed_s=0,
+            cached=len(same),
+            findings=tuple(sorted(found, key=place_of)),
+            unparsed=project.unparsed,
+        )
+        if self.last is not None and not lost:
+            alone = {path: one.findings for path, one in swept.items() if one.file is not None}
+            self.last.keep(files, began_ns, digests, alone, stamp, report)
+        return project, report
+
+    def _as_known(self, path: str, data: bytes, known: Known) -> Swept:
+        return Swept(unread(path, data, self.vocabulary), known.findings)
 
 
 @dataclass(frozen=True)
@@ -126,14 +158,27 @@ class _Alone(Project):
         return base.behaviours(module)
 
 
-def _texts(root: Path) -> tuple[dict[str, bytes], list[Unparsed]]:
+def _project(
+    swept: Mapping[str, Swept], lost: Sequence[Unparsed], vocabulary: Vocabulary
+) -> Project:
+    ordered = [swept[path] for path in sorted(swept)]
+    unparsed = [*lost, *(one.lost for one in ordered if one.lost is not None)]
+    return Project(
+        MappingProxyType({one.file.path: one.file for one in ordered if one.file is not None}),
+        tuple(sorted(unparsed, key=lambda one: one.file)),
+        vocabulary,
+    )
+
+
+def _texts(root: Path, files: Sequence[Listed]) -> tuple[dict[str, bytes], list[Unparsed]]:
     texts: dict[str, bytes] = {}
     lost: list[Unparsed] = []
-    for path in sorted(set(project_paths(root))):
+    for one in files:
         try:
-            texts[path] = (root / path).read_bytes()
+            texts[one.path] = (root / one.path).read_bytes()
         except OSError as error:
-            lost.append(Unparsed(file=path, reason=f"cannot be read: {error.strerror}"))
+            reason = f"cannot be read: {error.strerror}"
+            lost.append(Unparsed(file=one.path, reason=reason))
     return texts, lost
 
 
@@ -151,15 +196,14 @@ def _used(texts: Mapping[str, bytes], vocabulary: Vocabulary) -> dict[str, Sourc
     return found
 
 
-def _swept(work: Work, texts: Mapping[str, bytes], jobs: int) -> Iterator[Swept]:
+def _swept(work: Work, texts: Mapping[str, bytes], jobs: int) -> dict[str, Swept]:
     if jobs <= 1 or len(texts) < 2:
-        for path, data in texts.items():
-            yield work.swept(path, data)
-        return
-    shares = _shares(texts, jobs * 4)
+        return {path: work.swept(path, data) for path, data in texts.items()}
+    found: dict[str, Swept] = {}
     with ProcessPoolExecutor(jobs, initializer=_begin, initargs=(work,)) as pool:
-        for swept in pool.map(_share, shares):
-            yield from swept
+        for swept in pool.map(_share, _shares(texts, jobs * 4)):
+            found.update(swept)
+    return found
 
 
 def _shares(texts: Mapping[str, bytes], count: int) -> list[list[tuple[str, bytes]]]:
@@ -177,5 +221,5 @@ def _begin(work: Work) -> None:
     _work[:] = [work]
 
 
-def _share(share: Iterable[tuple[str, bytes]]) -> list[Swept]:
-    return [_work[0].swept(path, data) for path, data in share]
+def _share(share: Iterable[tuple[str, bytes]]) -> dict[str, Swept]:
+    return {path: _work[0].swept(path, data) for path, data in share}
