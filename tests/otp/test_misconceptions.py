@@ -8,6 +8,7 @@ from otp_genesis.otp.scan import scan
 
 HEAD = "defmodule MyApp.Server do\n  use GenServer\n  require Logger\n\n"
 OTHERS = """
+  @impl true
   def handle_info(message, state) do
     Logger.warning("unexpected: #{inspect(message)}")
     {:noreply, state}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from otp_genesis.errors import UsageError
@@ -12,12 +13,12 @@ _OURS: Mapping[str, frozenset[str]] = {
         "Kernel": "spawn spawn_link spawn_monitor send exit receive",
         "Process": (
             "spawn send put get delete sleep monitor demonitor register whereis exit flag"
-            " alive? link"
+            " alive? link send_after cancel_timer"
         ),
         "Task": "start start_link async async_stream await await_many yield yield_many",
         "Task.Supervisor": "start_child async async_nolink start_link",
         "GenServer": "call cast start start_link multi_call whereis stop",
-        "Agent": "start start_link update get_and_update cast",
+        "Agent": "start start_link get update get_and_update cast",
         "Supervisor": "start_link init",
         "DynamicSupervisor": "start_child start_link init",
         "String": "to_atom",
@@ -25,11 +26,14 @@ _OURS: Mapping[str, frozenset[str]] = {
         ":erlang": (
             "spawn spawn_link spawn_monitor spawn_opt send send_nosuspend put erase monitor"
             " binary_to_atom list_to_atom binary_to_term exit process_flag demonitor"
-            " is_process_alive whereis"
+            " is_process_alive whereis halt"
         ),
-        ":gen_server": "call start start_link",
+        ":gen_server": "call cast start start_link",
+        "GenStage": "start_link",
+        ":telemetry": "attach attach_many execute",
         "Registry": "lookup",
-        "Application": "get_env fetch_env!",
+        "Application": "get_env fetch_env! put_env delete_env put_all_env",
+        ":application": "set_env",
         "Mix": "env",
         ":persistent_term": "put erase",
         "System": "cmd shell halt stop",
@@ -42,7 +46,7 @@ _OURS: Mapping[str, frozenset[str]] = {
         ":httpc": "request",
         ":gen_tcp": "connect",
         ":ssl": "connect",
-        ":timer": "sleep",
+        ":timer": "sleep send_interval send_after",
         ":ets": (
             "new lookup lookup_element member insert insert_new update_counter update_element"
             " whereis info"
@@ -61,7 +65,7 @@ class Vocabulary:
         self.functions = functions
         self.kernel = functions["Kernel"]
         """What every module imports without asking."""
-        self.names = frozenset(name.encode() for names in functions.values() for name in names)
+        self.names = frozenset(name for names in functions.values() for name in names)
 
     def of(self, module: str) -> frozenset[str]:
         """Return the functions of a module that are watched."""
@@ -83,6 +87,12 @@ class Vocabulary:
             return self
         new = {module: self.of(module) | names for module, names in added.items()}
         return Vocabulary({**self.functions, **new})
+
+
+def either(names: Iterable[str]) -> bytes:
+    """Return the pattern that matches one of `names`, the longest first."""
+    ordered = sorted(names, key=lambda name: (-len(name), name))
+    return b"|".join(re.escape(name.encode()) for name in ordered)
 
 
 VOCABULARY = Vocabulary()
