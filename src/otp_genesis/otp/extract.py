@@ -23,6 +23,7 @@ from otp_genesis.otp.facts import (
     Module,
     SourceFile,
 )
+from otp_genesis.otp.gaps import blanked
 from otp_genesis.otp.outline import Outline
 from otp_genesis.otp.syntax import (
     LANGUAGE,
@@ -66,10 +67,15 @@ def analyse(path: str, data: bytes, vocabulary: Vocabulary = VOCABULARY) -> Sour
     except UnicodeDecodeError as error:
         raise Unparsable(f"not UTF-8: byte {error.start} cannot be decoded") from None
     tree = parse(data)
-    if tree.root_node.has_error:
+    if not tree.root_node.has_error:
+        return SourceFile(path, data, kind_of(path), FileFacts(data, tree, vocabulary))
+    readable = blanked(data)
+    if readable is None:
         where = first_error(tree.root_node) or tree.root_node
         raise Unparsable(f"syntax error near line {where.start_point[0] + 1}")
-    return SourceFile(path, data, kind_of(path), FileFacts(data, tree, vocabulary))
+    text, gaps = readable
+    facts = FileFacts(text, parse(text), vocabulary)
+    return SourceFile(path, data, kind_of(path), facts, gaps)
 
 
 def unread(path: str, data: bytes, vocabulary: Vocabulary = VOCABULARY) -> SourceFile:

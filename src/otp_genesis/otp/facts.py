@@ -16,6 +16,7 @@ from typing import Literal, Protocol, TypeVar, cast
 from tree_sitter import Node
 
 from otp_genesis.model.change import Edit, FileChange, digest
+from otp_genesis.otp.gaps import Gap
 from otp_genesis.otp.syntax import Lines, Span
 
 T = TypeVar("T")
@@ -204,6 +205,8 @@ class SourceFile:
     text: bytes
     kind: Kind
     facts: Facts = field(compare=False, repr=False)
+    gaps: tuple[Gap, ...] = ()
+    """Lines that could not be read: nothing is known of them, and the file is not edited."""
 
     @property
     def modules(self) -> tuple[Module, ...]:
@@ -261,7 +264,7 @@ class SourceFile:
         return Lines(self.text)
 
     def __getstate__(self) -> dict[str, object]:
-        return {name: self.__dict__[name] for name in ("path", "text", "kind", "facts")}
+        return {name: self.__dict__[name] for name in ("path", "text", "kind", "facts", "gaps")}
 
     def once(self, question: Hashable, find: Callable[[], T]) -> T:
         """Return what `find` answers; asked again, the answer is remembered.

@@ -10,6 +10,7 @@ from typing import Literal
 from otp_genesis.model.change import ChangeSet
 from otp_genesis.model.frozen import Frozen
 from otp_genesis.otp.project import Project, Unparsed
+from otp_genesis.otp.repair import repair_by_rule
 from otp_genesis.otp.rule import SEVERITIES, Declined, Finding, Rule
 from otp_genesis.otp.scan import Report
 
@@ -100,7 +101,7 @@ def _order(finding: Finding) -> tuple[int, int, str, int, int]:
 
 
 def _item(identity: str, project: Project, rule: Rule, finding: Finding) -> PlanItem:
-    change = rule.fix(project, finding)
+    change = repair_by_rule(rule, project, finding)
     page = sections(rule.__doc__ or "")
     lines = project.source(finding.file).decode().splitlines()
     start, end = finding.line, min(finding.end_line, finding.line + MAX_SNIPPET_LINES - 1)

@@ -22,7 +22,7 @@ USING = b"__using__"
 
 
 class Unparsed(Frozen):
-    """A file that could not be read as Elixir; it is neither called clean nor edited."""
+    """A file that could not be read as Elixir, or not whole; it is neither clean nor edited."""
 
     file: str
     reason: str
@@ -69,6 +69,7 @@ class Project:
                 unparsed.append(found)
             else:
                 files[found.path] = found
+                unparsed += half_read(found)
         return cls(MappingProxyType(files), tuple(unparsed), vocabulary)
 
     def with_files(self, files: Mapping[str, bytes | None]) -> Project:
@@ -142,6 +143,14 @@ class Project:
                     if d.kind == "use" and d.quoted and used.start <= d.start < used.end
                 ]
         return frozenset(found)
+
+
+def half_read(file: SourceFile) -> list[Unparsed]:
+    """Return what is told of a file of which some lines could not be read."""
+    if not file.gaps:
+        return []
+    lines = ", ".join(map(str, file.gaps))
+    return [Unparsed(file=file.path, reason=f"{lines} could not be read; the rest was")]
 
 
 def _read(root: Path, vocabulary: Vocabulary, path: str) -> SourceFile | Unparsed:

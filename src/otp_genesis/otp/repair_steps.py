@@ -16,6 +16,7 @@ from otp_genesis.otp.mix import is_elixir
 from otp_genesis.otp.model_repair import ask_for_repair, make_edits
 from otp_genesis.otp.plan import PlanItem, who_repairs
 from otp_genesis.otp.projects import current_project, rule_named
+from otp_genesis.otp.repair import repair_by_rule
 from otp_genesis.otp.rule import Declined, Finding, Rule
 from otp_genesis.otp.verify_steps import mix_of
 
@@ -50,7 +51,7 @@ async def fix(params: Fix, ctx: Context) -> Outcome:
     """
     project, rule = current_project(ctx), rule_named(ctx, params.finding.rule)
     if params.feedback is None:
-        change = rule.fix(project, params.finding)
+        change = repair_by_rule(rule, project, params.finding)
         if not isinstance(change, Declined):
             await ctx.codebase.apply(change)
             files = list(change.paths)

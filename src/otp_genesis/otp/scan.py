@@ -11,7 +11,7 @@ from otp_genesis.model.frozen import Frozen
 from otp_genesis.otp.facts import SourceFile
 from otp_genesis.otp.holding import RulesByNeed
 from otp_genesis.otp.project import Project, Unparsed
-from otp_genesis.otp.rule import Finding, Rule, fingerprint, span_of
+from otp_genesis.otp.rule import Evidence, Finding, Rule, fingerprint, span_of
 
 
 class Report(Frozen):
@@ -38,7 +38,7 @@ def scan(project: Project, rules: Iterable[Rule], only: Collection[str] = ()) ->
         for finding in findings_of(project, file, held.of(project, file))
     ]
     return Report(
-        files=len(project.files) + len(project.unparsed),
+        files=len(project.files.keys() | {lost.file for lost in project.unparsed}),
         lines=sum(file.line_count for file in project.files.values()),
         elapsed_s=time.perf_counter() - began,
         findings=tuple(sorted(findings, key=place_of)),
@@ -67,7 +67,7 @@ def findings_of(project: Project, file: SourceFile, rules: Sequence[Rule]) -> It
             ordinal = seen[finding.fingerprint]
             seen[finding.fingerprint] += 1
             if not _allowed(file, finding):
-                yield _numbered(file, finding, ordinal)
+                yield _marked(file, _numbered(file, finding, ordinal))
 
 
 def _numbered(file: SourceFile, finding: Finding, ordinal: int) -> Finding:
@@ -76,6 +76,16 @@ def _numbered(file: SourceFile, finding: Finding, ordinal: int) -> Finding:
     flagged = file.slice(span_of(file, finding))
     name = fingerprint(finding.rule, finding.module, finding.function, flagged, ordinal)
     return finding.model_copy(update={"fingerprint": name})
+
+
+def _marked(file: SourceFile, finding: Finding) -> Finding:
+    """Return a finding that says what of its file is not known."""
+    if not file.gaps:
+        return finding
+    note = "this could not be read, and what it does is not known; the file is not edited"
+    gaps = [Evidence(file=file.path, line=gap.first_line, note=note) for gap in file.gaps]
+    evidence = (*finding.evidence, *gaps)
+    return finding.model_copy(update={"evidence": evidence, "fix": "none"})
 
 
 def _allowed(file: SourceFile, finding: Finding) -> bool:

@@ -12,11 +12,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 from otp_genesis.errors import NotAProject
+from otp_genesis.otp.elixir_parser import asked_of_elixir
 from otp_genesis.otp.extract import Unparsable, analyse, unread
 from otp_genesis.otp.facts import Module, SourceFile
 from otp_genesis.otp.folder import Folder, Listed, Sources, listed
 from otp_genesis.otp.holding import RulesByNeed
-from otp_genesis.otp.project import USING, Project, Unparsed
+from otp_genesis.otp.project import USING, Project, Unparsed, half_read
 from otp_genesis.otp.rule import Finding, Rule
 from otp_genesis.otp.scan import Report, chosen, findings_of, place_of
 from otp_genesis.otp.scan_cache import Known, ScanCache, content_digest
@@ -85,10 +86,11 @@ class _Sweep:
             elapsed_s=0,
             cached=len(same),
             findings=tuple(sorted(found, key=place_of)),
-            unparsed=project.unparsed,
+            unparsed=asked_of_elixir(self.root, project),
         )
         if self.last is not None and not lost:
-            alone = {path: one.findings for path, one in swept.items() if one.file is not None}
+            whole = {p: one for p, one in swept.items() if one.file and not one.file.gaps}
+            alone = {path: one.findings for path, one in whole.items()}
             self.last.keep(files, began_ns, digests, alone, stamp, report)
         return project, report
 
@@ -163,6 +165,7 @@ def _project(
 ) -> Project:
     ordered = [swept[path] for path in sorted(swept)]
     unparsed = [*lost, *(one.lost for one in ordered if one.lost is not None)]
+    unparsed += [told for one in ordered if one.file is not None for told in half_read(one.file)]
     return Project(
         MappingProxyType({one.file.path: one.file for one in ordered if one.file is not None}),
         tuple(sorted(unparsed, key=lambda one: one.file)),
