@@ -25,6 +25,8 @@ FILES = {
     "lib/tiny/half.ex": "defmodule Tiny.Half do\n",
 }
 
+LOST = "syntax error near line 2"
+
 
 @pytest.fixture
 def genesis(tmp_path: Path) -> Genesis:
@@ -55,7 +57,8 @@ def test_text(genesis: Genesis, project: Path) -> None:
     assert any(line.startswith("lib/tiny/jobs.ex:5:5: critical OTP001 un") for line in lines)
     code = lines.index("        spawn(fn -> job.() end)")
     assert "        ^^^^^^^^^^^^^^^^^^^^^^^" == lines[code + 1]
-    assert "lib/tiny/half.ex: not read: syntax error near line 2" in lines
+    # Where Elixir is installed, what it says follows.
+    assert any(line.startswith(f"lib/tiny/half.ex: not read: {LOST}") for line in lines)
     assert re.fullmatch(
         r"4 findings \(1 critical, 3 high\) in \d+ files, \d+ lines, \d\.\d\d s", lines[-1]
     )
@@ -71,9 +74,8 @@ def test_json(genesis: Genesis, project: Path) -> None:
         "version", "files", "lines", "elapsed_s", "cached", "findings", "unparsed",
     } == result.keys()  # fmt: skip
     assert 1 == result["version"]
-    assert [{"file": "lib/tiny/half.ex", "reason": "syntax error near line 2"}] == result[
-        "unparsed"
-    ]
+    (lost,) = result["unparsed"]
+    assert ("lib/tiny/half.ex", LOST) == (lost["file"], lost["reason"].partition(";")[0])
     assert sorted(places) == places
     for one in result["findings"]:
         assert {
@@ -105,7 +107,7 @@ def test_sarif(genesis: Genesis, project: Path) -> None:
         )
     (invocation,) = run["invocations"]
     (note,) = invocation["toolExecutionNotifications"]
-    assert "not read: syntax error near line 2" == note["message"]["text"]
+    assert f"not read: {LOST}" == note["message"]["text"].partition(";")[0]
 
 
 class Text(HTMLParser):

@@ -497,7 +497,8 @@ def test_any_text_gives_a_tree(
         text = text[:at] + piece + text[at + len(piece) % 3 :]
     tree = supervision_tree(Project.of({"mix.exs": MIX, "lib/app.ex": text}))
 
-    assert bool(tree.unparsed) != (tree.apps[0].root is not None) or tree.apps[0].note
+    lost = any("the rest was" not in one.reason for one in tree.unparsed)
+    assert lost != (tree.apps[0].root is not None) or tree.apps[0].note
 
 
 def test_a_supervisor_without_behaviour() -> None:
