@@ -14,6 +14,7 @@ from otp_genesis.model.frozen import Frozen
 from otp_genesis.otp.extract import Unparsable, analyse
 from otp_genesis.otp.facts import Module, SourceFile
 from otp_genesis.otp.folder import project_paths
+from otp_genesis.otp.modules import Modules
 from otp_genesis.otp.vocabulary import VOCABULARY, Vocabulary
 
 __all__ = ["Project", "SourceFile", "Unparsed"]
@@ -99,8 +100,7 @@ class Project:
     @cached_property
     def modules(self) -> Mapping[str, tuple[SourceFile, Module]]:
         """Every module outside `quote` by its full name; `lib` wins over `test`."""
-        ordered = sorted(self.files.values(), key=lambda file: file.kind == "lib")
-        return {m.name: (file, m) for file in ordered for m in file.modules if not m.quoted}
+        return Modules(self.files.values())
 
     def app_of(self, path: str) -> str:
         """Return the folder of the app that holds `path`: `apps/web/` in an umbrella, or empty."""
