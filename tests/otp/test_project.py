@@ -269,6 +269,22 @@ def test_reading_a_folder(tmp_path: Path) -> None:
     assert Project.read(tmp_path, jobs=2).files == project.files
 
 
+def test_facts_read_by_processes(tmp_path: Path) -> None:
+    """What several processes read is what one reads, and is known after the trees are gone."""
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "mix.exs").write_text("defmodule A.MixProject do\n  use Mix.Project\nend\n")
+    for name in ("a", "b", "c"):
+        (tmp_path / f"lib/{name}.ex").write_text(JOB.replace("Job", f"Job{name.upper()}"))
+    alone, shared = Project.read(tmp_path), Project.read(tmp_path, jobs=2)
+    for file in alone.files.values():
+        file.let_go()
+
+    for name in ("modules", "functions", "aliases", "imports", "directives", "calls", "atoms"):
+        facts = [getattr(file, name) for file in alone.files.values()]
+        assert facts == [getattr(file, name) for file in shared.files.values()]
+    assert any(file.calls for file in alone.files.values())
+
+
 def test_no_project(tmp_path: Path) -> None:
     """A folder without mix.exs is an error that says so."""
     with pytest.raises(NotAProject, match=r"no mix\.exs"):
@@ -298,8 +314,11 @@ def test_project_can_be_sent_to_another_process() -> None:
         ("import Task, only: [start: 3]", "start(f)", None),
         ("import Task, except: [start: 1]", "start(f)", None),
         ("defmodule Task do\n  end", "Task.start(f)", None),
-        ("def start(x), do: x", "start(f)", "start/1"),
-        ("def start(x, y \\\\ 1), do: {x, y}", "start(f)", "start/1"),
+        ("import Task\n  def start(x), do: x", "start(f)", None),
+        ("import Task\n  def start(x, y \\\\ 1), do: {x, y}", "start(f)", None),
+        ("import Task\n  def start(x, y), do: {x, y}", "start(f)", "Task.start/1"),
+        ("import Other.{Thing, Task}\n  import Task", "start(f)", "Task.start/1"),
+        ("import Elixir.{Process, Task}", "start(f)", "Task.start/1"),
         ("@spec spawn(fun) :: pid", "f.(1)", None),
     ],
 )

@@ -52,6 +52,7 @@ _ATOM_PARTS = frozenset({"quoted_atom", "quoted_keyword", "sigil", "sigil_name",
 _HEAD = re.compile(rb"""(?<![\w.@])(?:__MODULE__|:\w+[?!]?|[A-Z]\w*)(?:\.[A-Z]\w*)*\Z""")
 _DEFINING = re.compile(rb"(?<![\w.@:])(?:def(?:p|macrop?|delegate|guard)?[\s(]+|@\s*)\Z")
 _LONGEST_DEF = 20
+_IMPORTED = re.compile(rb"import[ (]+([\w.:]+)")
 _GOES_ON = re.compile(rb"[\w?!]")
 _WITHIN = re.compile(rb"[\w@.]")
 
@@ -149,16 +150,20 @@ class FileFacts:
     @cached_property
     def calls(self) -> Mapping[str, tuple[Call, ...]]:
         """The calls of watched functions by what they call, each list in file order."""
+        remote, local = self._remote_names(), self._local_names()
         found: dict[str, list[Call]] = defaultdict(list)
-        for where in sorted({*self._remote_names(), *self._local_names()}):
+        for where in sorted({*remote, *local}):
             for call in self._calls_at(where):
                 found[call.target].append(call)
         return {target: tuple(calls) for target, calls in found.items()}
 
+    @property
+    def calls_known(self) -> bool:
+        """Whether the calls were asked for before."""
+        return "calls" in self.__dict__
+
     def may_call(self, name: str) -> bool:
         """Whether the text holds the name of a function at all."""
-        if "calls" in self.__dict__:
-            return True
         if name not in self._mentions:
             self._mentions[name] = name.encode() in self._data
         return self._mentions[name]
@@ -219,8 +224,9 @@ class FileFacts:
 
     def _remote_names(self) -> Iterator[Span]:
         """Yield where the text names a watched function behind the name of a module."""
-        data, outline = self._data, self._outline
-        for match in _remote_pattern(self._vocabulary).finditer(data):
+        data, vocabulary = self._data, self._vocabulary
+        renamed = b"as:" in data
+        for match in _remote_pattern(vocabulary).finditer(data):
             dot, (start, end) = match.start(), match.span(1)
             # Where the word before the dot may begin: a search from there succeeds at once.
             first = max(data.rfind(mark, 0, dot) for mark in (b" ", b"(", b"\n"))
@@ -229,23 +235,25 @@ class FileFacts:
                 # With a blank before the dot it may be one; anything else names no module.
                 if data[dot - 1 : dot].isspace():
                     yield start, end
-            elif data[start:end].decode() in self._vocabulary.of(
-                outline.expand(head[0].decode(), dot)
-            ):
-                yield start, end
+                continue
+            name = head[0].decode()
+            # An alias keeps the last part of a name, unless it says otherwise.
+            if renamed or name.rpartition(".")[2] in vocabulary.last_names:
+                full = self._outline.expand(name, dot)
+                if data[start:end].decode() in vocabulary.of(full):
+                    yield start, end
 
     def _local_names(self) -> Iterator[Span]:
         """Yield where the text names a watched function that may be called without its module."""
-        outline, vocabulary = self._outline, self._vocabulary
+        data, vocabulary = self._data, self._vocabulary
         names = {*vocabulary.kernel}
-        names |= vocabulary.names & outline.watched.keys()
-        for found in outline.imports:
-            if found.only is None:
+        imported = {m[1].decode().rpartition(".")[2] for m in _IMPORTED.finditer(data)}
+        # What ends in a dot goes on with several names in braces.
+        if "" in imported or not imported.isdisjoint(vocabulary.last_names):
+            for found in self._outline.imports:
                 names |= vocabulary.of(found.module)
-            else:
-                names |= {label.partition("/")[0] for label in found.only} & vocabulary.names
         for name in names:
-            yield from _occurrences(self._data, name.encode())
+            yield from _occurrences(data, name.encode())
 
     def _calls_at(self, where: Span) -> Iterator[Call]:
         if self._outline.in_doc(where[0]):

@@ -1,7 +1,7 @@
 """What is known of one file after one pass: immutable, picklable, without its tree.
 
 Names are resolved: a call's target is `Task.start/1` whether it was written with an alias, by an
-import, in a pipe or as a capture. A call of a function of the same module is `name/arity`.
+import, in a pipe or as a capture.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from operator import attrgetter
-from typing import Literal, Protocol, TypeVar, cast
+from typing import Literal, NamedTuple, Protocol, TypeVar, cast
 
 from tree_sitter import Node
 
@@ -27,8 +27,7 @@ Place = Literal["function", "body", "macro", "quote"]
 Form = Literal["call", "piped", "captured"]
 
 
-@dataclass(frozen=True, slots=True)
-class Alias:
+class Alias(NamedTuple):
     """`short` stands for `full` from `start` to `end`."""
 
     short: str
@@ -37,8 +36,7 @@ class Alias:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Import:
+class Import(NamedTuple):
     """An `import`; `only` and `other` hold `name/arity`, `only` is `None` where all come."""
 
     module: str
@@ -48,8 +46,7 @@ class Import:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Directive:
+class Directive(NamedTuple):
     """A `use` or `require` and its scope; `quoted` inside a `quote` block."""
 
     kind: Literal["use", "require"]
@@ -60,8 +57,7 @@ class Directive:
     quoted: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(NamedTuple):
     """`@name value` in a module's body."""
 
     name: str
@@ -70,8 +66,7 @@ class Attribute:
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Clause:
+class Clause(NamedTuple):
     """One `def` of a function. `parameters` are the spans of its patterns."""
 
     start: int
@@ -82,8 +77,7 @@ class Clause:
     impl: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(NamedTuple):
     """All clauses of one name and arity in one module; defaults widen `arities`."""
 
     kind: str
@@ -111,8 +105,7 @@ class Module:
     quoted: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A call of an OTP function. The span is the whole expression, a pipe's from its left side."""
 
     target: str
@@ -128,8 +121,7 @@ class Call:
     function: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class DynamicAtom:
+class DynamicAtom(NamedTuple):
     """An atom literal with an interpolation: `:"a_#{x}"`, `"a_#{x}": 1` or a sigil."""
 
     kind: Literal["atom", "keyword", "sigil"]
@@ -184,6 +176,10 @@ class Facts(Protocol):
     @property
     def calls(self) -> Mapping[str, tuple[Call, ...]]:
         """The calls of watched functions by what they call, each list in file order."""
+
+    @property
+    def calls_known(self) -> bool:
+        """Whether the calls were asked for before."""
 
     def may_call(self, name: str) -> bool:
         """Whether the text holds the name of a function at all."""
@@ -287,14 +283,16 @@ class SourceFile:
 
     def calls_to(self, *targets: str) -> list[Call]:
         """Return the calls that run in production: none in macros and `quote`, in file order."""
-        if not any(self.facts.may_call(_name(target)) for target in targets):
+        if not self.facts.calls_known and not any(
+            self.facts.may_call(_name(target)) for target in targets
+        ):
             return []
-        wanted = frozenset(targets)
+        known = self.calls
         found = [
             call
-            for target, calls in self.calls.items()
-            if target in wanted
-            for call in calls
+            for target in targets
+            if target in known
+            for call in known[target]
             if call.place in ("function", "body")
         ]
         return sorted(found, key=_start) if len(found) > 1 else found

@@ -40,16 +40,18 @@ class RulesByNeed:
         kind = file.kind
         chosen = {*self._always[kind]}
         labels = self._of_call[kind]
-        if labels and any(file.facts.may_call(name) for name in self._names[kind]):
+        # Production code is read for calls in any case; of tests few call what rules ask for.
+        if labels and (kind == "lib" or any(map(file.facts.may_call, self._names[kind]))):
             for label in file.calls:
                 chosen.update(labels.get(label, ()))
         servers = self._of_servers[kind]
-        if servers and _has_server(project, file):
+        if servers and has_server(project, file):
             chosen.update(servers)
         return [self._rules[at] for at in sorted(chosen)]
 
 
-def _has_server(project: Project, file: SourceFile) -> bool:
+def has_server(project: Project, file: SourceFile) -> bool:
+    """Whether a module of the file is a server."""
     behaviours = SERVERS | AGENTS
     return any(
         not module.quoted and not behaviours.isdisjoint(project.behaviours(module))

@@ -215,12 +215,12 @@ class Outline:
         return expanded(name, offset, self.aliases, self.module_at(offset))
 
     def resolve(self, name: str, arity: int, offset: int) -> str | None:
-        """Return what a call without a module means, `None` where it is none that is known."""
+        """Return which function of another module is called without naming it, if one is."""
         label = f"{name}/{arity}"
         module = self.module_at(offset)
         for owner, arities in self.watched.get(name, ()):
             if arity in arities and owner == (module.name if module else None):
-                return label
+                return None
         in_scope = [i for i in reversed(self.imports) if i.start <= offset < i.end]
         for found in in_scope:
             if found.only is None:

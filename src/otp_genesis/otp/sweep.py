@@ -16,7 +16,7 @@ from otp_genesis.otp.elixir_parser import asked_of_elixir
 from otp_genesis.otp.extract import Unparsable, analyse, unread
 from otp_genesis.otp.facts import Module, SourceFile
 from otp_genesis.otp.folder import Folder, Listed, Sources, listed
-from otp_genesis.otp.holding import RulesByNeed
+from otp_genesis.otp.holding import RulesByNeed, has_server
 from otp_genesis.otp.project import USING, Project, Unparsed, half_read
 from otp_genesis.otp.rule import Finding, Rule
 from otp_genesis.otp.scan import Report, chosen, findings_of, place_of
@@ -127,7 +127,9 @@ class Work:
         findings = tuple(findings_of(alone, file, self._held.of(alone, file)))
         if self.calls_kept and file.kind == "lib":
             # The rules that look at the whole project ask for them when the tree is gone.
-            _ = file.modules, file.calls
+            _ = file.modules, file.calls, file.aliases
+            if has_server(alone, file):
+                _ = file.functions
         file.let_go()
         return Swept(file, findings)
 

@@ -59,12 +59,14 @@ _OURS: Mapping[str, frozenset[str]] = {
 class Vocabulary:
     """Which calls are kept as facts. Rules of plugins may ask for more."""
 
-    __slots__ = ("functions", "kernel", "names")
+    __slots__ = ("functions", "kernel", "last_names", "names")
 
     def __init__(self, functions: Mapping[str, frozenset[str]] = _OURS):
         self.functions = functions
         self.kernel = functions["Kernel"]
         """What every module imports without asking."""
+        self.last_names = frozenset(module.rpartition(".")[2] for module in functions)
+        """What the modules are called where they are aliased."""
         self.names = frozenset(name for names in functions.values() for name in names)
 
     def of(self, module: str) -> frozenset[str]:

@@ -9,6 +9,7 @@ from tree_sitter import Node
 from otp_genesis.model.change import ChangeSet, Edit
 from otp_genesis.otp.facts import SourceFile
 from otp_genesis.otp.in_tests import SETUPS, TESTS, block_of, fits, is_test_file
+from otp_genesis.otp.once import once
 from otp_genesis.otp.project import Project
 from otp_genesis.otp.rule import Bad, Declined, Finding, Good, Rule, span_of
 from otp_genesis.otp.syntax import arguments, at, code, inside, span, target, walk
@@ -197,6 +198,9 @@ def _starts(project: Project, file: SourceFile) -> list[_Start]:
         return []
     found = []
     for place, name in _places(file.text):
+        last = name.rpartition(".")[2]
+        if last not in _last_names(project) and f"as: {last}".encode() not in file.text:
+            continue
         module = file.expand(name, place)
         if not _is_server(project, module):
             continue
@@ -209,6 +213,18 @@ def _starts(project: Project, file: SourceFile) -> list[_Start]:
         if _is_named(project, file, start):
             found.append(start)
     return found
+
+
+@once
+def _last_names(project: Project) -> frozenset[str]:
+    """Return how the servers of production code are called where they are aliased."""
+    return frozenset(
+        module.name.rpartition(".")[2]
+        for file in project.files.values()
+        if file.kind == "lib"
+        for module in file.modules
+        if project.behaviours(module) & BEHAVIOURS
+    )
 
 
 def _places(text: bytes) -> Iterator[tuple[int, str]]:
