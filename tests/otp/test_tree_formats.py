@@ -14,6 +14,7 @@ import pytest
 from support.command import Genesis
 from support.elixir import write
 
+from otp_genesis.otp.conversations import conversations
 from otp_genesis.otp.project import Project
 from otp_genesis.otp.rules import all_rules
 from otp_genesis.otp.scan import scan
@@ -265,3 +266,26 @@ def test_no_application(genesis: Genesis, tmp_path: Path) -> None:
         "not in the tree:",
         "└─ My.Loose  genserver  lib/loose.ex:1:1",
     ] == done.stdout.splitlines()
+
+
+def test_json_with_conversations() -> None:
+    """With what is said in the project, the document tells who talks to whom."""
+    server = (
+        "defmodule My.Told do\n  use GenServer\n"
+        "  def start_link(_), do: GenServer.start_link(__MODULE__, 1, name: __MODULE__)\n"
+        "  def tell(x), do: GenServer.cast(__MODULE__, {:tell, x})\n"
+        "  def ask(who, x), do: GenServer.call(who, x)\n"
+        "  def init(x), do: {:ok, x}\n"
+        "  def handle_cast({:tell, _}, s), do: {:noreply, s}\nend\n"
+    )
+    project = Project.of({"mix.exs": "# none\n", "lib/told.ex": server})
+    data = json.loads(tree_json(supervision_tree(project), conversations(project)))
+    said = data["conversations"]
+
+    (told,) = said["servers"]
+    assert ("My.Told", ["My.Told"], ["{:tell, _}"]) == (
+        told["module"], told["names"], told["takes"]["cast"],
+    )  # fmt: skip
+    assert [("cast", 4, "My.Told", "{:tell, _}"), ("call", 5, None, None)] == [
+        (one["manner"], one["line"], one["to"], one["message"]) for one in said["sent"]
+    ]

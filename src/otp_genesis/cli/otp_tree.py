@@ -40,6 +40,7 @@ def tree(
 
 
 def _printed(output: Format, found: Tree, project: Project, name: str) -> str:
+    from otp_genesis.otp.conversations import conversations
     from otp_genesis.otp.tree_html import tree_page
     from otp_genesis.otp.tree_json import tree_json
     from otp_genesis.otp.tree_mermaid import tree_mermaid
@@ -48,7 +49,7 @@ def _printed(output: Format, found: Tree, project: Project, name: str) -> str:
 
     match output:
         case "json":
-            return tree_json(found)
+            return tree_json(found, conversations(project))
         case "mermaid":
             return tree_mermaid(found)
         case "svg":

@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from otp_genesis.otp.conversations import Conversations, told
 from otp_genesis.otp.tree import App, Node, Site, Tree
 
 VERSION = 1
 
 
-def tree_json(tree: Tree) -> str:
-    """Return the document; keys are only ever added within a version."""
+def tree_json(tree: Tree, said: Conversations | None = None) -> str:
+    """Return the document; keys are only ever added within a version.
+
+    With `said`, it tells who talks to whom, too.
+    """
     document = {
         "version": VERSION,
         "apps": [_app(app) for app in tree.apps],
         "unparsed": [lost.model_dump(mode="json") for lost in tree.unparsed],
+        **({"conversations": told(said)} if said is not None else {}),
     }
     return json.dumps(document, indent=2, ensure_ascii=False)
 
