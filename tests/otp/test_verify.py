@@ -203,6 +203,16 @@ def found(rule: str, file: str = "lib/a.ex", function: str = "f/1") -> Finding:
     )  # fmt: skip
 
 
+def test_a_hint_is_no_new_flaw() -> None:
+    """What a person only has to look at does not take a repair back."""
+    was = found("OTP001")
+    for severity, status in (("info", "passed"), ("low", "failed")):
+        hint = found("OTP033").model_copy(update={"severity": severity})
+        verdict = judge([], finding=was, before=counted_kin([was]), now=[hint])
+
+        assert status == verdict.status
+
+
 @pytest.mark.parametrize(
     ("before", "now", "problem"),
     [

@@ -159,7 +159,8 @@ def _finding_problems(finding: Finding, before: Counter[str], now: list[Finding]
         yield f"{finding.rule} is still found in {finding.file}: {finding.message}"
     places = {kin(one): one for one in now}
     for key in counted - before:
-        if key != kin(finding):
+        # What a repair leaves for a person to look at is no flaw.
+        if key != kin(finding) and places[key].severity != "info":
             one = places[key]
             yield f"new finding {one.rule} in {one.file}:{one.line}: {one.message}"
 
