@@ -42,14 +42,14 @@ def listing_files(project: Project) -> list[SourceFile]:
     return [file for file in files if file.kind == "lib" and not LISTS.isdisjoint(file.calls)]
 
 
-def siblings_of(project: Project, modules: Iterable[str]) -> list[Siblings]:
-    """Return the child lists whose file mentions at least two of these modules."""
+def siblings_of(project: Project, modules: Iterable[str], at_least: int = 2) -> list[Siblings]:
+    """Return the child lists whose file mentions at least so many of these modules."""
     names = {module.rpartition(".")[2].encode() for module in modules}
     reader = SpecReader(project, Values(project))
     found: list[Siblings] = []
     for file in listing_files(project):
         calls = file.production_calls(*LISTS)
-        if calls and sum(name in file.text for name in names) > 1:
+        if calls and sum(name in file.text for name in names) >= at_least:
             for call in calls:
                 module = file.module(call.module)
                 if module is None or len(call.arguments) != 2:

@@ -3,16 +3,15 @@
 from collections.abc import Iterator, Mapping
 
 from otp_genesis.model.change import ChangeSet
-from otp_genesis.otp.conversations import WATCHED, conversations
+from otp_genesis.otp.conversations import WATCHED
 from otp_genesis.otp.facts import SourceFile
 from otp_genesis.otp.once import once
 from otp_genesis.otp.project import Project
 from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Evidence, Finding, Good, Rule
 from otp_genesis.otp.served import is_caught
-from otp_genesis.otp.sync_calls import asked
+from otp_genesis.otp.sibling_children import Siblings, siblings_of
+from otp_genesis.otp.sync_calls import Asked, asked, mentioned
 from otp_genesis.otp.syntax import at
-from otp_genesis.otp.tree import Node
-from otp_genesis.otp.tree_reading import supervision_tree
 
 MIX = (
     "mix.exs",
@@ -75,8 +74,8 @@ class CallAcrossSubtree(Rule):
     `catch :exit, _` and an answer for the case that nobody is there; one supervisor with
     `:rest_for_one` over both; a table that is read instead of a process that is asked.
 
-    Only servers that the code names, and that stand once in the tree of the same application, are
-    looked at; calls in `init/1` are OTP051's and OTP030's.
+    Only servers that the code names, and that stand in one child list each, are looked at; calls in
+    `init/1` are OTP051's and OTP030's.
 
     ## Fix safety
     None: what is to be answered meanwhile has to be decided.
@@ -121,32 +120,28 @@ class CallAcrossSubtree(Rule):
     )
 
     def check(self, project: Project, file: SourceFile) -> Iterator[Finding]:
-        """Flag each call; the two supervisors are evidence."""
-        known = conversations(project).servers
-        for module in file.modules:
-            for one in asked(project, module.name) if module.name in known else ():
-                if one.callback == "init/1" or is_caught(at(file.root(), one.where)):
-                    continue
-                mine, its = (_parents(project).get(s.module.name) for s in (one.by, one.to))
-                if mine is None or its is None or mine is its:
-                    continue
-                to = one.to.module.name
-                yield self.at(
-                    file,
-                    one.where,
-                    f"{one.callback} of {module.name} exits when {to}, in another branch of the"
-                    " tree, is down or slow: see whether it may",
-                    module=module.name,
-                    function=one.function,
-                    evidence=[
-                        Evidence(
-                            file=parent.at[0].file,
-                            line=parent.at[0].line,
-                            note=f"{name} is a child of {parent.label}",
-                        )
-                        for name, parent in ((module.name, mine), (to, its))
-                    ],
-                )
+        """Flag each call; the two child lists are evidence."""
+        for one in _waiting(project).get(file.path, ()):
+            by, to = one.by.module.name, one.to.module.name
+            mine, its = _lists(project).get(by), _lists(project).get(to)
+            if mine is None or its is None or mine is its:
+                continue
+            yield self.at(
+                file,
+                one.where,
+                f"{one.callback} of {by} exits when {to}, a child of another supervisor, is down"
+                " or slow: see whether it may",
+                module=by,
+                function=one.function,
+                evidence=[
+                    Evidence(
+                        file=siblings.file.path,
+                        line=siblings.file.lines.position(dict(siblings.modules)[name])[0],
+                        note=f"{name} is started here",
+                    )
+                    for name, siblings in ((by, mine), (to, its))
+                ],
+            )
 
     def fix(self, project: Project, finding: Finding) -> ChangeSet | Declined:
         """Decline: the answer for the case that nobody is there has to be decided."""
@@ -157,12 +152,28 @@ class CallAcrossSubtree(Rule):
 
 
 @once
-def _parents(project: Project) -> Mapping[str, Node]:
-    """Return the supervisor of each module that stands once in a tree of the project."""
-    found: dict[str, list[Node]] = {}
-    for app in supervision_tree(project).apps:
-        for parent in app.root.walk() if app.root is not None else ():
-            for child in parent.children:
-                if child.module is not None and not child.is_code:
-                    found.setdefault(child.module, []).append(parent)
-    return {module: parents[0] for module, parents in found.items() if len(parents) == 1}
+def _waiting(project: Project) -> Mapping[str, list[Asked]]:
+    """Return where callbacks wait for other servers and catch no exit, by file."""
+    found: dict[str, list[Asked]] = {}
+    for name, others in mentioned(project).items():
+        for one in asked(project, name) if others else ():
+            path = one.by.file.path
+            if one.callback != "init/1" and not is_caught(at(one.by.file.root(), one.where)):
+                found.setdefault(path, []).append(one)
+    return found
+
+
+@once
+def _lists(project: Project) -> Mapping[str, Siblings]:
+    """Return the child list of each server that waits or is waited for, and stands in one."""
+    names = {
+        server.module.name
+        for each in _waiting(project).values()
+        for one in each
+        for server in (one.by, one.to)
+    }
+    found: dict[str, list[Siblings]] = {}
+    for siblings in siblings_of(project, names, at_least=1):
+        for name, _ in siblings.modules:
+            found.setdefault(name, []).append(siblings)
+    return {name: each[0] for name, each in found.items() if len(each) == 1}
