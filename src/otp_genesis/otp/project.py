@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -13,13 +14,13 @@ from otp_genesis.errors import NotAProject
 from otp_genesis.model.frozen import Frozen
 from otp_genesis.otp.extract import Unparsable, analyse
 from otp_genesis.otp.facts import Module, SourceFile
-from otp_genesis.otp.folder import project_paths
+from otp_genesis.otp.folder import Unreadable, content, project_paths
 from otp_genesis.otp.modules import Modules
 from otp_genesis.otp.vocabulary import VOCABULARY, Vocabulary
 
 __all__ = ["Project", "SourceFile", "Unparsed"]
 
-USING = b"__using__"
+_USING = re.compile(rb"def\w*[ (]+__using__")
 
 
 class Unparsed(Frozen):
@@ -119,7 +120,7 @@ class Project:
     @cached_property
     def _used(self) -> Mapping[str, tuple[SourceFile, Module]]:
         """The modules of the few files that define a `__using__`."""
-        files = [file for file in self.files.values() if USING in file.text]
+        files = [file for file in self.files.values() if defines_using(file.text)]
         files.sort(key=lambda file: file.kind == "lib")
         return {m.name: (file, m) for file in files for m in file.modules if not m.quoted}
 
@@ -145,6 +146,11 @@ class Project:
         return frozenset(found)
 
 
+def defines_using(text: bytes) -> bool:
+    """Whether others may `use` a module of this text."""
+    return b"__using__" in text and _USING.search(text) is not None
+
+
 def half_read(file: SourceFile) -> list[Unparsed]:
     """Return what is told of a file of which some lines could not be read."""
     if not file.gaps:
@@ -155,9 +161,9 @@ def half_read(file: SourceFile) -> list[Unparsed]:
 
 def _read(root: Path, vocabulary: Vocabulary, path: str) -> SourceFile | Unparsed:
     try:
-        return _analysed(vocabulary, (path, (root / path).read_bytes()))
-    except OSError as error:
-        return Unparsed(file=path, reason=f"cannot be read: {error.strerror}")
+        return _analysed(vocabulary, (path, content(root, path)))
+    except Unreadable as error:
+        return Unparsed(file=error.file, reason=str(error))
 
 
 def _analysed(vocabulary: Vocabulary, item: tuple[str, bytes]) -> SourceFile | Unparsed:

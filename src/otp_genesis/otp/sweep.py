@@ -15,9 +15,9 @@ from otp_genesis.errors import NotAProject
 from otp_genesis.otp.elixir_parser import asked_of_elixir
 from otp_genesis.otp.extract import Unparsable, analyse, unread
 from otp_genesis.otp.facts import Module, SourceFile
-from otp_genesis.otp.folder import Folder, Listed, Sources, listed
+from otp_genesis.otp.folder import Folder, Listed, Sources, Unreadable, content, listed
 from otp_genesis.otp.holding import RulesByNeed, has_server
-from otp_genesis.otp.project import USING, Project, Unparsed, half_read
+from otp_genesis.otp.project import Project, Unparsed, defines_using, half_read
 from otp_genesis.otp.rule import Finding, Rule
 from otp_genesis.otp.scan import Report, chosen, findings_of, place_of
 from otp_genesis.otp.scan_cache import Known, ScanCache, content_digest
@@ -120,7 +120,7 @@ class Work:
     def swept(self, path: str, data: bytes) -> Swept:
         """Read one file and hold the rules against it."""
         try:
-            file = analyse(path, data, self.vocabulary)
+            file = self.used.get(path) or analyse(path, data, self.vocabulary)
         except Unparsable as reason:
             return Swept(None, lost=Unparsed(file=path, reason=str(reason)))
         alone = _Alone(self._base, file)
@@ -180,23 +180,22 @@ def _texts(root: Path, files: Sequence[Listed]) -> tuple[dict[str, bytes], list[
     lost: list[Unparsed] = []
     for one in files:
         try:
-            texts[one.path] = (root / one.path).read_bytes()
-        except OSError as error:
-            reason = f"cannot be read: {error.strerror}"
-            lost.append(Unparsed(file=one.path, reason=reason))
+            texts[one.path] = content(root, one.path)
+        except Unreadable as error:
+            lost.append(Unparsed(file=error.file, reason=str(error)))
     return texts, lost
 
 
 def _used(texts: Mapping[str, bytes], vocabulary: Vocabulary) -> dict[str, SourceFile]:
     found: dict[str, SourceFile] = {}
     for path, data in texts.items():
-        if USING in data:
+        if defines_using(data):
             try:
                 file = analyse(path, data, vocabulary)
             except Unparsable:
                 continue
-            file.facts.read_all()
-            file.let_go()
+            # Its tree stays until the file's own turn.
+            _ = file.modules, file.directives
             found[path] = file
     return found
 
