@@ -6,12 +6,22 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
-from tree_sitter import Node, Query, QueryCursor
+from tree_sitter import Node
 
 from otp_genesis.model.change import Edit
 from otp_genesis.otp.facts import Clause, Function, Module, SourceFile
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.syntax import LANGUAGE, arguments, at, child, code, parts, target, walk
+from otp_genesis.otp.syntax import (
+    Span,
+    arguments,
+    at,
+    call_named_at,
+    child,
+    code,
+    parts,
+    target,
+    walk,
+)
 
 SERVERS = frozenset({"GenServer", ":gen_server", "GenStage"})
 AGENTS = frozenset({"Jido.Agent"})
@@ -26,13 +36,7 @@ LITERALS = frozenset(
 STARTERS = ("Task.", "Process.spawn", "Node.spawn", ":erlang.spawn", ":proc_lib.", "Agent.")
 HELD = frozenset({"tuple", "list", "keywords", "pair", "map", "map_content"})
 """What a function may be wrapped in where it is given, as in `{Task, fn -> … end}`."""
-LOCAL = Query(
-    LANGUAGE,
-    """
-    (call target: (identifier) @name)
-    (unary_operator operator: "&" operand: (binary_operator operator: "/")) @capture
-    """,
-)
+WORD = re.compile(rb"[a-z_]\w*[?!]?")
 NAMED = re.compile(rb"[a-z_]\w*|.*=.*", re.DOTALL)
 """What a pattern is written as that takes everything: the tree is asked only then."""
 DIRECTIVES = frozenset({"use", "alias", "import", "require"})
@@ -71,17 +75,32 @@ def _local_calls(file: SourceFile, module: Module) -> dict[str, frozenset[str]]:
     runs = sorted((c.start, c.end, c.head[1], f.label) for f in functions for c in f.clauses)
     starts = [run[0] for run in runs]
     calls: dict[str, set[str]] = {function.label: set() for function in functions}
-    found = QueryCursor(LOCAL).captures(module_node(file, module))
-    named = [node for node in found.get("name", ()) if node.text in names]
-    for node in [*(n.parent for n in named), *found.get("capture", ())]:
-        place = bisect_right(starts, node.start_byte) - 1 if node is not None else -1
-        if node is None or place < 0:
+    root = module_node(file, module)
+    for word in WORD.finditer(file.text, module.start, module.end):
+        if word[0] not in names:
             continue
-        _, end, head_end, caller = runs[place]
-        called = labels.get(_label(node) or "")
-        if called and head_end <= node.start_byte < end and not runs_elsewhere(file, node):
+        place = bisect_right(starts, word.start()) - 1
+        _, end, head_end, caller = runs[place] if place >= 0 else (0, 0, 0, "")
+        if not head_end <= word.start() < end:
+            continue
+        node = _called_at(root, word.span())
+        called = labels.get(_label(node) or "") if node is not None else None
+        if node is not None and called and not runs_elsewhere(file, node):
             calls[caller].add(called)
     return {label: frozenset(found) for label, found in calls.items()}
+
+
+def _called_at(root: Node, where: Span) -> Node | None:
+    """Return the call, or the capture `&name/arity`, of the function whose name stands there."""
+    call = call_named_at(root, where)
+    if call is not None:
+        return call
+    name = root.descendant_for_byte_range(*where)
+    quotient = name.parent if name is not None else None
+    capture = quotient.parent if quotient is not None else None
+    if quotient is None or capture is None or not _is_capture(capture):
+        return None
+    return capture if quotient.child_by_field_name("left") == name else None
 
 
 def reachable(file: SourceFile, module: Module) -> dict[str, str]:

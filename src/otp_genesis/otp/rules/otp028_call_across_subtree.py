@@ -121,11 +121,9 @@ class CallAcrossSubtree(Rule):
 
     def check(self, project: Project, file: SourceFile) -> Iterator[Finding]:
         """Flag each call; the two child lists are evidence."""
+        lists = _lists(project)
         for one in _waiting(project).get(file.path, ()):
             by, to = one.by.module.name, one.to.module.name
-            mine, its = _lists(project).get(by), _lists(project).get(to)
-            if mine is None or its is None or mine is its:
-                continue
             yield self.at(
                 file,
                 one.where,
@@ -139,7 +137,7 @@ class CallAcrossSubtree(Rule):
                         line=siblings.file.lines.position(dict(siblings.modules)[name])[0],
                         note=f"{name} is started here",
                     )
-                    for name, siblings in ((by, mine), (to, its))
+                    for name, siblings in ((by, lists[by]), (to, lists[to]))
                 ],
             )
 
@@ -153,27 +151,27 @@ class CallAcrossSubtree(Rule):
 
 @once
 def _waiting(project: Project) -> Mapping[str, list[Asked]]:
-    """Return where callbacks wait for other servers and catch no exit, by file."""
+    """Return where callbacks wait for a child of another supervisor and catch no exit, by file."""
+    lists = _lists(project)
     found: dict[str, list[Asked]] = {}
     for name, others in mentioned(project).items():
-        for one in asked(project, name) if others else ():
-            path = one.by.file.path
-            if one.callback != "init/1" and not is_caught(at(one.by.file.root(), one.where)):
-                found.setdefault(path, []).append(one)
+        mine = lists.get(name)
+        apart = {other for other in others if lists.get(other, mine) is not mine}
+        for one in asked(project, name) if apart and mine else ():
+            own = one.by.file
+            outside = one.to.module.name in apart and one.callback != "init/1"
+            if outside and not is_caught(at(own.root(), one.where)):
+                found.setdefault(own.path, []).append(one)
     return found
 
 
 @once
 def _lists(project: Project) -> Mapping[str, Siblings]:
-    """Return the child list of each server that waits or is waited for, and stands in one."""
-    names = {
-        server.module.name
-        for each in _waiting(project).values()
-        for one in each
-        for server in (one.by, one.to)
-    }
+    """Return the child list of each server that may wait, or be waited for, and stands in one."""
+    pairs = {name: others for name, others in mentioned(project).items() if others}
+    names = {*pairs, *(other for others in pairs.values() for other in others)}
     found: dict[str, list[Siblings]] = {}
-    for siblings in siblings_of(project, names, at_least=1):
+    for siblings in siblings_of(project, names, at_least=1) if names else ():
         for name, _ in siblings.modules:
             found.setdefault(name, []).append(siblings)
     return {name: each[0] for name, each in found.items() if len(each) == 1}
