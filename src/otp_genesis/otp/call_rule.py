@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from otp_genesis.model.change import ChangeSet
 from otp_genesis.otp.facts import Call, SourceFile
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import PRODUCTION, Declined, Finding, Rule
+from otp_genesis.otp.rule import PRODUCTION, Declined, Finding, Rule, Severity
 from otp_genesis.otp.task_calls import found_call
 
 
@@ -34,11 +34,23 @@ class CallRule(Rule):
         for call in file.production_calls(*self.targets):
             if self.is_flaw(file, call):
                 place = (call.start, call.end)
-                yield self.at(file, place, self.flaw, module=call.module, function=call.function)
+                grade = self.grade(file, call)
+                yield self.at(
+                    file,
+                    place,
+                    self.flaw,
+                    module=call.module,
+                    function=call.function,
+                    severity=grade,
+                )
 
     def is_flaw(self, file: SourceFile, call: Call) -> bool:
         """Return whether this call of a target is meant."""
         return True
+
+    def grade(self, file: SourceFile, call: Call) -> Severity:
+        """Return how grave this flaw is."""
+        return self.severity
 
     def fix(self, project: Project, finding: Finding) -> ChangeSet | Declined:
         """Find the flagged call again, and repair it."""

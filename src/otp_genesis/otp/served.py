@@ -38,10 +38,11 @@ def calls_in_callbacks(
 
 def server_modules(project: Project, file: SourceFile, *labels: str) -> list[Module]:
     """Return the servers that define one of these functions, which is looked for first."""
-    owners = {f.module for f in file.functions if f.label in labels and not f.quoted}
-    if not owners:
-        return []
-    return [module for module in servers(project, file) if module.name in owners]
+    return [
+        module
+        for module in servers(project, file)
+        if any(function.label in labels for function in file.functions_of(module.name))
+    ]
 
 
 def reached_from(file: SourceFile, call: Call, callback: str) -> Iterable[Evidence]:

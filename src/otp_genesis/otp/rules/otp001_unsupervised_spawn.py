@@ -1,21 +1,32 @@
 """OTP001: `spawn` and its kin."""
 
+import re
+
+from tree_sitter import Node
+
 from otp_genesis.model.change import ChangeSet
 from otp_genesis.otp.call_rule import CallRule
 from otp_genesis.otp.facts import Call, SourceFile
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import Bad, Declined, Finding, GeneratedTest, Good
+from otp_genesis.otp.rule import Bad, Declined, Finding, GeneratedTest, Good, Severity
+from otp_genesis.otp.syntax import at, target, walk
 from otp_genesis.otp.task_calls import supervise, supervisor_test
 
 PLAIN = ("Kernel.spawn/1", "Kernel.spawn/3", ":erlang.spawn/1", ":erlang.spawn/3")
-TARGETS = (
-    *PLAIN,
-    ":erlang.spawn/2",
-    ":erlang.spawn/4",
+WITH_OPTIONS = (
     *(f":erlang.spawn_opt/{arity}" for arity in (2, 3, 4, 5)),
     "Process.spawn/2",
     "Process.spawn/4",
 )
+TARGETS = (
+    *PLAIN,
+    ":erlang.spawn/2",
+    ":erlang.spawn/4",
+    *WITH_OPTIONS,
+)
+SPAWNING = frozenset({"spawn", "spawn_link", "spawn_monitor", "spawn_opt"})
+TELLING = frozenset({"send", "Process.send", "for", "self", "Enum.each", "Process.exit", "exit"})
+WATCHED = re.compile(r":monitor|:link")
 APPLICATION = """\
 defmodule MyApp.Application do
   use Application
@@ -58,6 +69,11 @@ class UnsupervisedSpawn(CallRule):
     Unsafe: `start_child/2` waits until the task has started, exits where the supervisor is down,
     and the task gets a crash report. It is made where the pid is dropped or bound to a name;
     a `Task.Supervisor` that is missing becomes the first child of the application's supervisor.
+
+    Critical is a process that nobody knows of and that has work to do. Where its pid is kept, or
+    where it only tells, ends or watches other processes, what is lost with it has to be judged:
+    medium. Where its starter is linked to it or monitors it: low. A function that is itself
+    called `spawn` only passes on what it is given, and is not reported.
     """
 
     code = "OTP001"
@@ -137,9 +153,24 @@ class UnsupervisedSpawn(CallRule):
         Good("defmodule M do\n  alias MyApp.Process\n  def f(x), do: Process.spawn(x, [])\nend\n"),
         Good("defmodule M do\n  defmacro f(x), do: quote(do: spawn(unquote(x)))\nend\n"),
         Good("defmodule M do\n  def f(x), do: {:spawn, x, :erlang, [spawn: 1]}\nend\n"),
+        Good("defmodule M do\n  def spawn(node, job), do: :erlang.spawn(node, job)\nend\n"),
+        Good("defmodule M do\n  def spawn(job, opts), do: Process.spawn(job, opts)\nend\n"),
         Good(_module("    spawn(fn -> run(job) end)\n"), path="test/support/job.ex"),
         Good("defmodule Mix.Tasks.A do\n  use Mix.Task\n  def run(f), do: spawn(f)\nend\n"),
     )
+
+    def is_flaw(self, file: SourceFile, call: Call) -> bool:
+        """Not in a function that is a `spawn` itself: its callers are who start the process."""
+        return (call.function or "").partition("/")[0] not in SPAWNING
+
+    def grade(self, file: SourceFile, call: Call) -> Severity:
+        """Rank by who can know of the process, and by what it does."""
+        options = call.arguments[-1:] if call.target in WITH_OPTIONS else ()
+        if any(WATCHED.search(file.slice(one)) for one in options):
+            return "low"
+        if call.use not in ("dropped", "returned") or call.form == "captured":
+            return "medium"
+        return "medium" if _only_tells(at(file.root(), (call.start, call.end))) else "critical"
 
     def repair(self, project: Project, file: SourceFile, call: Call) -> ChangeSet | Declined:
         """Start a supervised task instead."""
@@ -150,3 +181,12 @@ class UnsupervisedSpawn(CallRule):
     def test(self, project: Project, finding: Finding) -> GeneratedTest | Declined:
         """Prove that the Task.Supervisor runs."""
         return supervisor_test(project, finding)
+
+
+def _only_tells(node: Node) -> bool:
+    """Whether the process only tells or ends others, or watches one that it goes with."""
+    function = next((found for found in walk(node) if found.type == "anonymous_function"), None)
+    if function is None:
+        return False
+    called = {name for found in walk(function) if (name := target(found))}
+    return called <= TELLING or "Process.monitor" in called

@@ -4,7 +4,7 @@ from otp_genesis.model.change import ChangeSet
 from otp_genesis.otp.call_rule import CallRule
 from otp_genesis.otp.facts import Call, SourceFile
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import Bad, Declined, Good
+from otp_genesis.otp.rule import Bad, Declined, Good, Severity
 from otp_genesis.otp.task_calls import Rewrite, rewrite
 
 LINKS = (
@@ -19,6 +19,7 @@ MONITORS = (
     ":erlang.spawn_monitor/1",
     ":erlang.spawn_monitor/3",
 )
+SPAWNING = frozenset({"spawn", "spawn_link", "spawn_monitor", "spawn_opt"})
 REMOTE = (":erlang.spawn_link/2", ":erlang.spawn_link/4")
 TARGETS = (*LINKS, *MONITORS, *REMOTE)
 
@@ -40,13 +41,15 @@ class UnsupervisedSpawnLink(CallRule):
 
     ## Fix safety
     Unsafe: `Task.start_link/1` returns `{:ok, pid}` and logs a crash. The link stays. It is made
-    where the pid is dropped or bound to a name; `spawn_monitor` has no task that is the same.
+    where the pid is dropped or bound to a name; `spawn_monitor` has no task that is the same, and
+    as its starter is told of its end it is of low severity. A function that is itself called
+    `spawn_link` or `spawn_monitor` only passes on what it is given, and is not reported.
     """
 
     code = "OTP002"
     name = "unsupervised-spawn-link"
     stage = 1
-    severity = "high"
+    severity = "medium"
     safety = "unsafe"
     effort = "minutes"
     risk = "A crash is logged as a task's, and the function returns after the task has started."
@@ -75,6 +78,8 @@ class UnsupervisedSpawnLink(CallRule):
         Bad(_module("    Enum.map(job, &spawn_link/1)\n")),
         Bad(_module("    spawn_link(fn -> run(job) end)\n")),
         Good(_module("    Task.start_link(fn -> run(job) end)\n")),
+        Good("defmodule M do\n  def spawn_link(n, job), do: :erlang.spawn_link(n, job)\nend\n"),
+        Good("defmodule M do\n  def spawn_monitor(f), do: :erlang.spawn_monitor(f)\nend\n"),
         Good(_module("    # spawn_link(job)\n    job.spawn_link\n")),
         Good(_module('    "spawn_link(fn -> run() end)"\n')),
         Good(
@@ -84,6 +89,14 @@ class UnsupervisedSpawnLink(CallRule):
         Good("defmodule M do\n  defmacro f(x), do: quote(do: spawn_link(unquote(x)))\nend\n"),
         Good(_module("    spawn_link(job)\n"), path="test/job_test.exs"),
     )
+
+    def is_flaw(self, file: SourceFile, call: Call) -> bool:
+        """Not in a function that is such a function itself: its callers start the process."""
+        return (call.function or "").partition("/")[0] not in SPAWNING
+
+    def grade(self, file: SourceFile, call: Call) -> Severity:
+        """Rank one that is watched lower."""
+        return "low" if call.target in MONITORS else "medium"
 
     def repair(self, project: Project, file: SourceFile, call: Call) -> ChangeSet | Declined:
         """Start a linked task instead."""

@@ -45,7 +45,7 @@ class UnsupervisedTask(CallRule):
     code = "OTP004"
     name = "unsupervised-task"
     stage = 1
-    severity = "high"
+    severity = "medium"
     safety = "unsafe"
     effort = "minutes"
     risk = "The caller fails where the supervisor is down; a shutdown waits for running tasks."

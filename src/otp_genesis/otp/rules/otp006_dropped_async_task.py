@@ -1,5 +1,7 @@
 """OTP006: `Task.async` whose task nobody awaits."""
 
+import re
+
 from otp_genesis.model.change import ChangeSet
 from otp_genesis.otp.call_rule import CallRule
 from otp_genesis.otp.facts import Call, SourceFile
@@ -7,6 +9,9 @@ from otp_genesis.otp.project import Project
 from otp_genesis.otp.rule import Bad, Declined, Finding, GeneratedTest, Good
 from otp_genesis.otp.task_calls import supervise, supervisor_test
 
+REPLY = re.compile(
+    rb"handle_info\(\s*\{_?\w*ref\w*\s*,|handle_event\(\s*:info,\s*\{_?\w*ref\w*\s*,"
+)
 TARGETS = ("Task.async/1", "Task.async/3")
 APPLICATION = """\
 defmodule MyApp.Application do
@@ -37,7 +42,9 @@ class DroppedAsyncTask(CallRule):
 
     ## Fix safety
     Unsafe: the caller no longer dies with the task. A `Task.Supervisor` that is missing becomes
-    the first child of the application's supervisor.
+    the first child of the application's supervisor. A task whose reply a `handle_info/2` or
+    `handle_event/4` of the module takes is not reported; nor is one in a LiveComponent, whose
+    view may take it.
     """
 
     code = "OTP006"
@@ -84,13 +91,30 @@ class DroppedAsyncTask(CallRule):
         Good(_module("    job |> Enum.map(&Task.async/1) |> Task.await_many()\n")),
         Good(_module("    for one <- job, do: Task.async(one)\n")),
         Good(_module("    Task.async(job)\n    :ok\n", "  alias MyApp.Task\n")),
+        Good(
+            _module("    Task.async(job)\n    :ok\n")[:-4]
+            + "  def handle_info({_ref, answer}, s), do: {:noreply, [answer | s]}\nend\n"
+        ),
+        Good(
+            _module("    Task.async(job)\n    :ok\n")[:-4]
+            + "  def handle_event(:info, {ref, answer}, _, d) do\n"
+            + "    {:keep_state, {ref, answer, d}}\n  end\nend\n"
+        ),
+        Good(_module("    Task.async(job)\n    :ok\n", "  use Phoenix.LiveComponent\n")),
+        Good(_module("    Task.async(job)\n    :ok\n", "  use MyAppWeb, :live_component\n")),
         Good(_module("    # Task.async(job)\n    :ok\n")),
         Good(_module("    Task.async(job)\n    :ok\n"), path="test/job_test.exs"),
     )
 
     def is_flaw(self, file: SourceFile, call: Call) -> bool:
         """Only a call whose value is provably dropped."""
-        return call.use == "dropped"
+        module = file.module(call.module)
+        if call.use != "dropped" or module is None:
+            return False
+        text = file.text[module.start : module.end]
+        if re.search(rb"use [\w.]+, :live_component|use Phoenix\.LiveComponent", text):
+            return False
+        return REPLY.search(text) is None
 
     def repair(self, project: Project, file: SourceFile, call: Call) -> ChangeSet | Declined:
         """Start the task under the application's Task.Supervisor."""

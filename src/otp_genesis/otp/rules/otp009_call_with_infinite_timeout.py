@@ -26,13 +26,14 @@ class CallWithInfiniteTimeout(CallRule):
     A limit in milliseconds that the slowest good answer keeps.
 
     ## Fix safety
-    Unsafe: 30 seconds is a guess; a slower answer then exits the caller.
+    Unsafe: 30 seconds is a guess; a slower answer then exits the caller. Where the work has no
+    bound, as a build's or a download's, waiting for it may be what is wanted: medium, to be judged.
     """
 
     code = "OTP009"
     name = "call-with-infinite-timeout"
     stage = 1
-    severity = "high"
+    severity = "medium"
     safety = "unsafe"
     effort = "minutes"
     risk = "A call that takes longer than 30 seconds exits the caller."

@@ -9,7 +9,7 @@ from otp_genesis.otp.callbacks import mentions_atom
 from otp_genesis.otp.facts import SourceFile
 from otp_genesis.otp.project import Project
 from otp_genesis.otp.receiving import receives
-from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Finding, Good, Rule
+from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Finding, Good, Rule, Severity
 from otp_genesis.otp.served import calls_in_callbacks, reached_from
 from otp_genesis.otp.syntax import arguments, at, child, code, keyword, statements, target
 
@@ -44,7 +44,9 @@ class ReceiveInServer(Rule):
     has to be decided. A `receive` with `after 0`, which only looks, is not reported, nor is one
     in `init/1` that has a limit: there the server serves nobody yet. Neither is one whose message
     is known to be there, as that of a timer that `Process.cancel_timer/1` came too late for, or
-    tells the end of a process, as a supervisor waits for it.
+    tells the end of a process, as a supervisor waits for it. High is one without any limit; one
+    that gives up after a while or with the process it waits for, and one in `handle_continue/2`,
+    where a server often makes itself ready, are medium.
     """
 
     code = "OTP011"
@@ -104,6 +106,7 @@ class ReceiveInServer(Rule):
         for call, callback in calls_in_callbacks(project, file, calls):
             if callback == "init/1" and _limit(at(file.root(), (call.start, call.end))):
                 continue
+            waiting = at(file.root(), (call.start, call.end))
             yield self.at(
                 file,
                 (call.start, call.start + len("receive")),
@@ -111,6 +114,7 @@ class ReceiveInServer(Rule):
                 module=call.module,
                 function=call.function,
                 evidence=reached_from(file, call, callback),
+                severity=_severity(waiting, callback),
             )
 
     def fix(self, project: Project, finding: Finding) -> ChangeSet | Declined:
@@ -119,6 +123,12 @@ class ReceiveInServer(Rule):
             "decide what may happen while the server waits: return from the callback, take the"
             " message in handle_info/2 and reply with GenServer.reply/2"
         )
+
+
+def _severity(receive: Node, callback: str) -> Severity:
+    """Rank by whether the server waits for ever for what may never come."""
+    ends = any(mentions_atom(receive, atom) for atom in (":DOWN", ":EXIT"))
+    return "medium" if _limit(receive) or ends or callback == "handle_continue/2" else "high"
 
 
 def _waits(node: Node) -> bool:

@@ -31,6 +31,9 @@ class SleepInCallback(Rule):
     ## Fix safety
     None: the rest of the callback has to become a message of its own, and what may happen in
     between has to be decided.
+
+    High where a call waits for the answer. Where the server was told something, or begins, a
+    pause may be meant, as between two attempts: medium, to be judged.
     """
 
     code = "OTP016"
@@ -80,6 +83,7 @@ class SleepInCallback(Rule):
                 f"while {callback} sleeps, {call.module} answers nobody",
                 module=call.module,
                 function=call.function,
+                severity="high" if callback == "handle_call/3" else "medium",
                 evidence=[
                     Evidence(
                         file=file.path,

@@ -46,8 +46,8 @@ class PartialHandleInfo(Rule):
 
     ## Why is this bad?
     `use GenServer` brings a `handle_info/2` that logs what it does not know; the first clause of
-    one's own takes its place. From then on any stray message, a late reply of a call that timed
-    out or an `:EXIT`, crashes the server with a `FunctionClauseError` and its state is lost
+    one's own takes its place. From then on any stray message, of a topic that learned a new one,
+    of a port or an `:EXIT`, crashes the server with a `FunctionClauseError` and its state is lost
     (https://hexdocs.pm/elixir/GenServer.html#c:handle_info/2).
 
     ## Use instead
@@ -61,7 +61,7 @@ class PartialHandleInfo(Rule):
     code = "OTP021"
     name = "partial-handle-info"
     stage = 1
-    severity = "high"
+    severity = "medium"
     safety = "unsafe"
     reach = "file"
     kinds = PRODUCTION

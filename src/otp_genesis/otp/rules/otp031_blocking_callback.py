@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from otp_genesis.model.change import ChangeSet
-from otp_genesis.otp.callbacks import AGENTS, SERVERS
+from otp_genesis.otp.callbacks import AGENTS, SERVERS, servers
 from otp_genesis.otp.facts import Call, SourceFile
 from otp_genesis.otp.outside import OUTSIDE
 from otp_genesis.otp.project import Project
@@ -70,6 +70,14 @@ class BlockingCallback(Rule):
             + INFO.format('System.cmd("uptime", [])')
             + "end\n"
         ),
+        Bad(
+            'defmodule A do\n  use Jido.Agent, name: "a"\n\n'
+            "  def handle_measure(agent, _params), do: {load(), agent}\n\n"
+            '  defp load, do: System.cmd("uptime", [])\nend\n'
+        ),
+        Good(
+            _server("  def handle_measure(url, _params), do: Req.get!(url)\n"),
+        ),
         Good(_server(INFO.format("get = fn -> Req.get!(url) end\n    Task.start(get)"))),
         Good(_server(INFO.format("Task.start(fn -> Req.get!(url) end)"))),
         Good(_server(INFO.format("Task.Supervisor.async_nolink(S, fn -> Req.get!(url) end)"))),
@@ -87,7 +95,8 @@ class BlockingCallback(Rule):
         """Flag each question that a callback of a server with callers reaches."""
         calls = file.production_calls(*OUTSIDE)
         behaviours = SERVERS | AGENTS
-        for call, callback in calls_below(project, file, calls, *ROOTS, behaviours=behaviours):
+        roots = (*ROOTS, *_action_handlers(project, file)) if calls else ROOTS
+        for call, callback in calls_below(project, file, calls, *roots, behaviours=behaviours):
             if not _is_called(project, file, call):
                 continue
             yield self.at(
@@ -105,6 +114,17 @@ class BlockingCallback(Rule):
             "let a task below a Task.Supervisor wait for it and send its result, and answer callers"
             " with GenServer.reply/2 when it has come"
         )
+
+
+def _action_handlers(project: Project, file: SourceFile) -> list[str]:
+    """Return the functions that agents of a framework handle their actions with."""
+    return [
+        function.label
+        for module in servers(project, file, AGENTS)
+        for function in file.functions_of(module.name)
+        if function.kind == "def" and function.name.startswith("handle_")
+        if function.arity == 2 and function.label not in ROOTS
+    ]
 
 
 def _is_called(project: Project, file: SourceFile, call: Call) -> bool:

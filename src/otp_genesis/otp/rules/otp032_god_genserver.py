@@ -10,7 +10,7 @@ from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Finding, Good, Rule,
 from otp_genesis.otp.server_state import state_keys
 
 LIMITS = {"callback clauses": 14, "public functions": 16, "state keys": 9, "lines": 500}
-RANKS: dict[int, Severity] = {2: "medium", 3: "high", 4: "high"}
+RANKS: dict[int, Severity] = {2: "low", 3: "medium", 4: "medium"}
 
 
 def _server(handlers: int, functions: int, keys: int = 0, use: str = "GenServer") -> str:
@@ -48,7 +48,7 @@ class GodGenServer(Rule):
     code = "OTP032"
     name = "god-genserver"
     stage = 3
-    severity = "high"
+    severity = "medium"
     safety = "model"
     reach = "file"
     kinds = PRODUCTION

@@ -60,14 +60,14 @@ class VolatileState(Rule):
 
     ## Fix safety
     None: what may be lost, and where the rest is to live, has to be decided. Collections that
-    callbacks change are of high severity, numbers of medium; keys that die with the process
+    callbacks change are of medium severity, numbers of low; keys that die with the process
     (timers, monitors, pids, buffers, caches) are not reported.
     """
 
     code = "OTP038"
     name = "volatile-state"
     stage = 2
-    severity = "high"
+    severity = "medium"
     safety = "model"
     reach = "file"
     kinds = PRODUCTION
@@ -171,7 +171,7 @@ def _severity(file: SourceFile, module: Module, lost: dict[str, int]) -> Severit
         return "info"
     keys = state_keys(file, module)
     many = [name for name in lost if name not in keys or keys[name].holds_many]
-    return "high" if len(many) > 1 else "medium"
+    return "medium" if many else "low"
 
 
 def _is_kept(file: SourceFile, module: Module, root: Node) -> bool:

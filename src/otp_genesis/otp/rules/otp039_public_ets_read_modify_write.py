@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from tree_sitter import Node
+
 from otp_genesis.model.change import ChangeSet
 from otp_genesis.otp.callbacks import clause_node, identifiers
 from otp_genesis.otp.derived import derived
@@ -10,7 +12,7 @@ from otp_genesis.otp.once import once
 from otp_genesis.otp.project import Project
 from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Evidence, Finding, Good, Rule
 from otp_genesis.otp.served import served_functions
-from otp_genesis.otp.syntax import at
+from otp_genesis.otp.syntax import at, code, inside, walk
 
 READS = (":ets.lookup/2", ":ets.lookup_element/3", ":ets.lookup_element/4")
 WRITES = (":ets.insert/2",)
@@ -45,7 +47,8 @@ class PublicEtsReadModifyWrite(Rule):
     the table and does all of its writing.
 
     ## Fix safety
-    None: which atomic operation has the same meaning depends on what is stored.
+    None: which atomic operation has the same meaning depends on what is stored. A function that
+    makes the table itself fills it before others know of it, and is not reported.
     """
 
     code = "OTP039"
@@ -84,7 +87,20 @@ class PublicEtsReadModifyWrite(Rule):
         ),
         Good(_module(MATCH, ":hits, [:named_table]")),
         Good(_module(MATCH.replace("insert(:hits", "insert(:others"))),
+        Good(
+            _module(
+                "    case :ets.lookup(:hits, key) do\n      [{^key, page}] ->\n        page\n\n"
+                "      [] ->\n        page = render(key)\n"
+                "        :ets.insert(:hits, {key, page})\n        page\n    end\n"
+            )
+        ),
         Good(_module(MATCH), path="test/support/hits.ex"),
+        Good(
+            "defmodule MyApp.Hits do\n  def new(key) do\n"
+            "    :ets.new(:hits, [:named_table, :public])\n    :ets.insert(:hits, {key, 1})\n"
+            + MATCH
+            + "  end\nend\n"
+        ),
         Good(
             "defmodule MyApp.Hits do\n  use GenServer\n"
             "  def init(_), do: {:ok, :ets.new(:hits, [:named_table, :public])}\n"
@@ -105,7 +121,7 @@ class PublicEtsReadModifyWrite(Rule):
             if (write.module, write.function) in served:
                 continue
             read = _read_for(file, write, [r for r in reads if _table(file, r) == table])
-            if read is not None:
+            if read is not None and not _makes_table(file, write, table):
                 yield self.at(
                     file,
                     (write.start, write.end),
@@ -127,6 +143,16 @@ class PublicEtsReadModifyWrite(Rule):
             "decide which atomic operation means the same: :ets.update_counter/4,"
             " :ets.update_element/3 or :ets.insert_new/2, or let one server do all writing"
         )
+
+
+def _makes_table(file: SourceFile, write: Call, table: str) -> bool:
+    """Whether the function that writes made the table: nobody else has it yet."""
+    return any(
+        (new.module, new.function) == (write.module, write.function)
+        and new.start < write.start
+        and _table(file, new) == table
+        for new in file.production_calls(":ets.new/2")
+    )
 
 
 def _table(file: SourceFile, call: Call) -> str:
@@ -159,8 +185,21 @@ def _read_for(file: SourceFile, write: Call, reads: list[Call]) -> Call | None:
         if not clause.start <= write.start < clause.end:
             continue
         node = clause_node(root, clause)
-        written = identifiers([at(root, write.arguments[1])])
+        value = at(root, write.arguments[1])
+        written = identifiers([value]) - _made_anew(value)
         for read in reads:
             if clause.start <= read.start < write.start and written & derived(node, read):
                 return read
     return None
+
+
+def _made_anew(value: Node) -> set[str]:
+    """Return the variables that are bound where nothing was found: they hold nothing of it."""
+    clause = inside(value, "stab_clause")
+    if clause is None or code(clause.child_by_field_name("left")) != "[]":
+        return set()
+    return {
+        code(node.child_by_field_name("left"))
+        for node in walk(clause)
+        if code(node.child_by_field_name("operator")) == "="
+    }

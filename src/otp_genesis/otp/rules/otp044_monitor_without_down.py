@@ -146,6 +146,7 @@ class MonitorWithoutDown(Rule):
             )
         ),
         Good(_server("  def watch(pid), do: Process.monitor(pid)\n")),
+        Good(_server(WATCH.replace("(pid)", "(pid, tag: {:gone, pid})"))),
         Good(_server(WATCH, "  use Agent\n")),
         Good(_server(WATCH, "  use GenServer\n  alias MyApp.Process\n")),
         Good(_server(WATCH), path="test/support/server.ex"),
@@ -240,6 +241,8 @@ def _unheard(file: SourceFile, module: Module, monitors: list[Call]) -> list[Cal
         named = call.target.startswith(":") and call.arguments
         kind = file.slice(call.arguments[0]) if named else ":process"
         node = at(root, (call.start, call.end))
+        if "tag:" in (file.slice(call.arguments[-1]) if len(call.arguments) > 1 else ""):
+            continue
         if kind != ":process" or call.function not in reached or call.function in flushed:
             continue
         receives = any(

@@ -8,7 +8,14 @@ from tree_sitter import Node
 from otp_genesis.model.change import ChangeSet, Edit
 from otp_genesis.otp.facts import Call, DynamicAtom, SourceFile
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Finding, Good, Rule, span_of
+from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Finding, Good, Rule, Severity, span_of
+from otp_genesis.otp.string_sources import (
+    function_around,
+    is_compiled_in,
+    is_requested,
+    is_settled,
+    values_of,
+)
 from otp_genesis.otp.syntax import arguments, at, code, inside, target, walk
 
 EXISTING = {
@@ -50,12 +57,17 @@ class DynamicAtomCreation(Rule):
     ## Fix safety
     Unsafe: `to_existing_atom` raises `ArgumentError` for an atom that is not there yet. It is not
     made where the atom is to be a new name.
+
+    A string that a client sends with a request or an event is of high severity; where else the
+    strings come from cannot be seen, and is for the reader to judge. Strings that the code limits
+    are not reported: members of a list that are checked before, values of an attribute, names
+    made of other atoms, the configuration, files of the node, what a macro makes.
     """
 
     code = "OTP053"
     name = "dynamic-atom"
     stage = 1
-    severity = "high"
+    severity = "medium"
     safety = "unsafe"
     reach = "file"
     kinds = PRODUCTION
@@ -96,12 +108,94 @@ class DynamicAtomCreation(Rule):
         Bad(_module('    child <- :"main@#{key}"\n    child\n')),
         Bad(_module('    breaker_id = :"breaker_#{key}"\n    breaker_id\n')),
         Bad(_module('    :"#{key}View"\n')),
+        Bad(
+            _module("    if is_atom(key), do: key, else: String.to_atom(key)\n"),
+            fixed=_module("    if is_atom(key), do: key, else: String.to_existing_atom(key)\n"),
+        ),
+        Bad(
+            _module(
+                '    if key in ["a", "b"] do\n      :x\n    else\n      :"x_#{key}"\n    end\n'
+            ),
+            fixed=_module(
+                '    if key in ["a", "b"] do\n      :x\n    else\n'
+                '      String.to_existing_atom("x_#{key}")\n    end\n'
+            ),
+        ),
+        Bad(
+            _module('    keep(:"#{System.get_env("HOME")}_#{key}")\n'),
+            fixed=_module(
+                '    keep(String.to_existing_atom("#{System.get_env("HOME")}_#{key}"))\n'
+            ),
+        ),
         Bad(_module("    :ets.new(String.to_atom(key), [:set])\n")),
         Bad(_module('    table = :"t_#{key}"\n    :ets.new(table, [])\n')),
+        Bad(
+            "defmodule M do\n  def a(x, k), do: flag(x, k)\n"
+            '  defp flag(x, kind), do: {x, :"old_#{kind}"}\nend\n',
+            fixed="defmodule M do\n  def a(x, k), do: flag(x, k)\n"
+            '  defp flag(x, kind), do: {x, String.to_existing_atom("old_#{kind}")}\nend\n',
+        ),
+        Bad(
+            'defmodule M do\n  def handle_event("sort", %{"by" => by}, socket) do\n'
+            "    {:noreply, assign(socket, :by, String.to_atom(by))}\n  end\nend\n",
+            fixed='defmodule M do\n  def handle_event("sort", %{"by" => by}, socket) do\n'
+            "    {:noreply, assign(socket, :by, String.to_existing_atom(by))}\n  end\nend\n",
+        ),
         Good(_module("    {key, String.to_existing_atom(key)}\n")),
         Good(_module('    {key, String.to_atom("fixed"), :"fixed atom", ~w(a b)a}\n')),
         Good(_module("    String.to_atom(key)\n", "  alias MyApp.String\n")),
         Good(_module('    if key in ["a", "b"], do: String.to_atom(key)\n')),
+        Good(_module("    known = MyApp.known()\n    if key in known, do: String.to_atom(key)\n")),
+        Good(
+            _module('    if key not in names(), do: raise(key)\n    :"on_#{key}"\n'),
+        ),
+        Good(_module('    :"#{key}_count"\n').replace("read(key)", "read(key) when is_atom(key)")),
+        Good(_module("    key |> Atom.to_string() |> String.upcase() |> String.to_atom()\n")),
+        Good(_module('    Enum.map([:x, :y], fn axis -> {:"#{axis}_#{1}", key} end)\n')),
+        Good(_module('    for n <- 1..4, do: {:"shard_#{n}", key}\n')),
+        Good(
+            _module(
+                '    shade = Enum.at(@shades, key)\n    :"dark_#{shade}"\n',
+                "  @shades [:red, :blue]\n",
+            )
+        ),
+        Good(
+            _module(
+                "    case key do\n      {:own, shade} -> shade\n"
+                '      n when n < 9 -> (shade = Enum.at(@shades, n)\n        :"dark_#{shade}")\n'
+                "    end\n",
+                "  @shades [:red, :blue]\n",
+            )
+        ),
+        Good(_module('    if level = System.get_env("LEVEL"), do: {key, String.to_atom(level)}\n')),
+        Good(
+            _module(
+                '    for one <- String.split(System.fetch_env!(key), ","),\n'
+                "        trimmed = String.trim(one),\n        do: String.to_atom(trimmed)\n"
+            )
+        ),
+        Good(_module('    keep(key, :"at_#{__MODULE__}")\n')),
+        Good(_module('    shard = :erlang.phash2(key, 8)\n    :"shard_#{shard}"\n')),
+        Good(
+            _module(
+                "    with {:ok, files} <- File.ls(key) do\n"
+                '      for file <- files, do: String.to_atom(Path.rootname(file, ".beam"))\n'
+                "    end\n"
+            )
+        ),
+        Good(
+            "defmodule M do\n  def a(x), do: flag(x, :public)\n"
+            "  def b(x), do: x |> flag(:private)\n"
+            '  defp flag(x, kind), do: {x, :"old_#{kind}"}\nend\n'
+        ),
+        Good(
+            "defmodule M do\n  defmacro before(env), do: named(env.module, 1)\n"
+            '  defp named(module, n), do: {module, :"__pipe_#{n}_#{module.size}__"}\nend\n'
+        ),
+        Good(
+            "defmodule M do\n  defmacro __using__(o), do: quote(do: M.__view__(unquote(o)))\n"
+            '  def __view__(o), do: :"#{o[:base]}View"\nend\n'
+        ),
         Good(_module("    # String.to_atom(key)\n    key\n")),
         Good(
             "defmodule M do\n  @names Enum.map(~w(a b), &String.to_atom/1)\n"
@@ -130,6 +224,7 @@ class DynamicAtomCreation(Rule):
                 "an atom is made from data; atoms are never collected and their number is limited",
                 module=made.module,
                 function=made.function,
+                severity=_severity(file, made),
             )
 
     def fix(self, project: Project, finding: Finding) -> ChangeSet | Declined:
@@ -159,15 +254,33 @@ def _made(file: SourceFile) -> list[Call | DynamicAtom]:
         for atom in file.atoms
         if file.kind == "lib" and atom.place == "function" and not file.is_tool(atom.module)
     ]
-    running = [made for made in calls + atoms if not _makes_code(file, made)]
+    running = [made for made in calls + atoms if not _is_limited(file, made)]
     return sorted(running, key=lambda made: made.start)
+
+
+def _severity(file: SourceFile, made: Call | DynamicAtom) -> Severity:
+    """Rank by who chooses the string: a client's is one that can take all atoms there are."""
+    values = _values(file, made)
+    sent = any(is_requested(value) for value in values)
+    return "high" if sent and not _names(at(file.root(), (made.start, made.end))) else "medium"
+
+
+def _is_limited(file: SourceFile, made: Call | DynamicAtom) -> bool:
+    """Whether the code says how many atoms there can be, or runs where others are compiled."""
+    values = _values(file, made)
+    if values and all(is_settled(file, value) for value in values):
+        return True
+    return _makes_code(file, made) or is_compiled_in(file, at(file.root(), (made.start, made.end)))
+
+
+def _values(file: SourceFile, made: Call | DynamicAtom) -> list[Node]:
+    place = (made.start, made.end)
+    return values_of(file, place, made.arguments[:1] if isinstance(made, Call) else (place,))
 
 
 def _makes_code(file: SourceFile, made: Call | DynamicAtom) -> bool:
     """Whether the function builds quoted code, and so runs when its callers are compiled."""
-    outer: Node | None = at(file.root(), (made.start, made.end))
-    while outer is not None and target(outer) not in ("def", "defp"):
-        outer = outer.parent
+    outer = function_around(at(file.root(), (made.start, made.end)))
     if outer is None or not re.search("quote|Macro", code(outer)):
         return False
     return any(target(node) == "quote" or target(node).startswith("Macro.") for node in walk(outer))
@@ -177,19 +290,7 @@ def _is_literal(file: SourceFile, call: Call) -> bool:
     if not call.arguments:
         return False
     given = at(file.root(), call.arguments[0])
-    if given.type == "identifier" and _is_bounded(file, given):
-        return True
     return given.type in LITERALS and not any(n.type == "interpolation" for n in walk(given))
-
-
-def _is_bounded(file: SourceFile, name: Node) -> bool:
-    """Whether the function says before, by `name in [...]`, which strings there can be."""
-    function: Node | None = name
-    while function is not None and target(function) not in ("def", "defp"):
-        function = function.parent
-    start = function.start_byte if function is not None else name.start_byte
-    before = file.slice((start, name.start_byte))
-    return re.search(rf"\b{re.escape(code(name))} in (\[|~w|@)", before) is not None
 
 
 def _of_call(file: SourceFile, call: Call) -> ChangeSet | Declined:
