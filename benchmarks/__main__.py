@@ -17,6 +17,7 @@ from benchmarks import (
     openai_adapter,
     refactor,
     registry,
+    scan,
     selection,
     startup,
 )
@@ -29,6 +30,7 @@ ALL = {
     "older": older.figures,
     "openai_adapter": openai_adapter.figures,
     "registry": registry.figures,
+    "scan": scan.figures,
     "selection": selection.figures,
     "startup": startup.figures,
     "refactor": refactor.figures,

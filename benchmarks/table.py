@@ -9,13 +9,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured thing. `values` are all runs; `limit` is what the median may be at most."""
+    """One measured thing. `values` are all runs; `limit` is what the median may be at most.
+
+    It must be that much `at_least` where more is better.
+    """
 
     name: str
     values: Sequence[float]
     unit: str
     limit: float | None = None
     baseline: tuple[str, float] | None = None
+    at_least: bool = False
 
     @property
     def median(self) -> float:
@@ -25,7 +29,9 @@ class Figure:
     @property
     def kept(self) -> bool:
         """Whether the median is within the limit."""
-        return self.limit is None or self.median <= self.limit
+        if self.limit is None:
+            return True
+        return self.median >= self.limit if self.at_least else self.median <= self.limit
 
     def as_data(self) -> dict[str, object]:
         """Return it as JSON has it."""
@@ -37,6 +43,7 @@ class Figure:
             "max": max(self.values),
             "runs": len(self.values),
             "limit": self.limit,
+            "at_least": self.at_least,
             "kept": self.kept,
             "baseline": self.baseline and {"name": self.baseline[0], "value": self.baseline[1]},
         }
@@ -53,7 +60,8 @@ def printed(figures: Sequence[Figure]) -> str:
     """Return the table."""
     rows = [("figure", "median", "min … max", "limit", "", "against")]
     for one in figures:
-        limit = "" if one.limit is None else f"{one.limit:g} {one.unit}"
+        bound = "at least " if one.at_least else ""
+        limit = "" if one.limit is None else f"{bound}{one.limit:g} {one.unit}"
         verdict = "" if one.limit is None else ("kept" if one.kept else "NOT KEPT")
         against = ""
         if one.baseline:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import re
+import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -108,6 +111,96 @@ def test_sarif(genesis: Genesis, project: Path) -> None:
     (invocation,) = run["invocations"]
     (note,) = invocation["toolExecutionNotifications"]
     assert f"not read: {LOST}" == note["message"]["text"].partition(";")[0]
+
+
+def test_sarif_of_an_umbrella(genesis: Genesis, tmp_path: Path) -> None:
+    """Places are relative to the scanned folder, encoded, and count from 1; ids stay apart."""
+    app = {f"apps/web/{path}": text for path, text in THREE_FLAWS.items()}
+    odd = {f"apps/web/lib/{name}.ex": WORDS for name in ("a b", "c:d#e?f", "50%", "new\nline")}
+    project = write(tmp_path / "umbrella", {"mix.exs": "# none\n", **app, **odd})
+    log = json.loads(genesis("otp", "scan", project, "--format", "sarif").stdout)
+    jsonschema.validate(log, json.loads(SCHEMA.read_text()))
+    (run,) = log["runs"]
+    findings = scanned(genesis, project)["findings"]
+    results = run["results"]
+    uris = [one["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for one in results]
+    by_file: dict[str, set[str]] = {}
+    for uri, result in zip(uris, results, strict=True):
+        by_file.setdefault(uri, set()).add(result["partialFingerprints"]["otpGenesis/v1"])
+
+    assert [one["file"] for one in findings] == [*map(unquote, uris)]
+    assert {"apps/web/lib/c%3Ad%23e%3Ff.ex", "apps/web/lib/new%0Aline.ex"} < {*uris}
+    assert not any(uri.startswith(("/", ".")) for uri in uris)
+    assert len(results) == sum(map(len, by_file.values()))
+    assert {"SRCROOT"} == run["originalUriBaseIds"].keys()
+    assert {"error", "warning", "recommendation"} >= {
+        rule["properties"]["problem.severity"] for rule in run["tool"]["driver"]["rules"]
+    }
+
+
+def on_a_terminal(genesis: Genesis, project: Path, **variables: str | None) -> str:
+    """Return what a scan writes to a terminal."""
+    ours, theirs = pty.openpty()
+    argv = genesis.argv("otp", "scan", project, "--only", "OTP001")
+    env = genesis.environment({"TERM": "xterm", "FORCE_COLOR": None, **variables})
+    with subprocess.Popen(argv, env=env, stdout=theirs, stdin=subprocess.DEVNULL) as process:
+        os.close(theirs)
+        seen = b""
+        while True:
+            try:
+                more = os.read(ours, 65_536)
+            except OSError:  # Linux says so at the end.
+                break
+            if not more:
+                break
+            seen += more
+        assert 0 == process.wait(timeout=60)
+    os.close(ours)
+    return seen.decode()
+
+
+@pytest.mark.parametrize(
+    ("variables", "coloured"),
+    [
+        ({}, True),
+        ({"NO_COLOR": "1"}, False),
+        ({"NO_COLOR": "0"}, False),
+        ({"NO_COLOR": ""}, True),
+        ({"NO_COLOR": "1", "FORCE_COLOR": "1"}, False),
+        ({"TERM": "dumb"}, False),
+        ({"TERM": "dumb", "FORCE_COLOR": "1"}, True),
+    ],
+)
+def test_colours_of_a_terminal(
+    genesis: Genesis, project: Path, variables: dict[str, str], coloured: bool
+) -> None:
+    """A terminal gets colours, but for `NO_COLOR` and one that knows none."""
+    seen = on_a_terminal(genesis, project, **variables)
+
+    assert "OTP001" in seen
+    assert coloured is ("\x1b[31mcritical OTP001\x1b[0m" in seen)
+    assert coloured is ("\x1b" in seen)
+
+
+@pytest.mark.parametrize(
+    ("variables", "coloured"),
+    [
+        ({}, False),
+        ({"FORCE_COLOR": "1"}, True),
+        ({"FORCE_COLOR": ""}, False),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+    ],
+)
+def test_colours_elsewhere(
+    genesis: Genesis, project: Path, variables: dict[str, str], coloured: bool
+) -> None:
+    """What is no terminal gets colours where they are asked for; a document never does."""
+    env = {"FORCE_COLOR": None, **variables}
+    text = genesis("otp", "scan", project, "--only", "OTP001", env=env).stdout
+    report = genesis("otp", "scan", project, "--format", "json", env=env).stdout
+
+    assert coloured is ("\x1b[31mcritical OTP001\x1b[0m" in text)
+    assert "\x1b" not in report
 
 
 class Text(HTMLParser):

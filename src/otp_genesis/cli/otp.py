@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from otp_genesis.cli import otp_tree, refactor
+from otp_genesis.cli.colours import coloured
 from otp_genesis.cli.opened import PLUGINS
 from otp_genesis.cli.rules_in_use import rules_in_use
 
@@ -72,7 +74,7 @@ def scan(
         baseline = settings.source.parent / wanted.baseline
     if baseline is not None:
         report = _without_known(report, baseline)
-    print(_printed(output, report, project, path.resolve().name, known))
+    _tell(output, _printed(output, report, project, path.resolve().name, known))
     worst = fail_on or wanted.fail_on
     grave = SEVERITIES[: SEVERITIES.index(worst) + 1] if worst else ()
     if any(finding.severity in grave for finding in report.findings):
@@ -107,6 +109,16 @@ def _without_known(report: Report, path: Path) -> Report:
     return report
 
 
+def _tell(output: str, text: str) -> None:
+    """Print the report: documents are UTF-8, text is as the terminal has it."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        if output == "text":
+            sys.stdout.reconfigure(errors="backslashreplace")
+        else:
+            sys.stdout.reconfigure(encoding="utf-8")
+    print(text)
+
+
 def _printed(
     output: str, report: Report, project: Sources, name: str, known: tuple[Rule, ...]
 ) -> str:
@@ -121,7 +133,7 @@ def _printed(
             return sarif(report, known)
         case "html":
             return scan_page(report, project, name)
-    return scan_text(report, project, colour=sys.stdout.isatty())
+    return scan_text(report, project, colour=coloured())
 
 
 @app.command()

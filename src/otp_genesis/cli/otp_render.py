@@ -6,14 +6,26 @@ import inspect
 import io
 from collections import Counter
 from typing import TYPE_CHECKING, Any
+from unicodedata import combining, east_asian_width
 
+from otp_genesis.otp.folder import source_lines
 from otp_genesis.otp.rule import SEVERITIES, Bad, Good
 
 if TYPE_CHECKING:
     from otp_genesis.otp.folder import Sources
-    from otp_genesis.otp.rule import Rule
+    from otp_genesis.otp.rule import Finding, Rule
     from otp_genesis.otp.scan import Report
 
+_LONGEST_LINE = 400
+"""How much is shown of a line."""
+_HARMLESS = {
+    **{code: 0x2400 + code for code in range(32)},
+    ord("\t"): ord(" "),
+    0x7F: 0x2421,
+    **dict.fromkeys([*range(0x80, 0xA0), 0x61C, 0x200E, 0x200F, 0x2028, 0x2029], 0xFFFD),
+    **dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)], 0xFFFD),
+}
+"""Control signs, line ends among them, and what turns the direction of text around."""
 COLOURS = {"critical": 31, "high": 31, "medium": 33, "low": 36, "info": 90}
 STATUS_MARKS = {"fixed": "✔", "failed": "✘", "skipped": "·", "needs_model": "?", "needs_human": "!"}
 STATUS_COLOURS = {
@@ -25,17 +37,17 @@ STATUS_COLOURS = {
 def scan_text(report: Report, project: Sources, *, colour: bool) -> str:
     """Return the findings, each with the line it is in, and the count by severity."""
     out: list[str] = []
+    sources: dict[str, list[str]] = {}
     for finding in report.findings:
         head = f"{finding.file}:{finding.line}:{finding.column}"
         label = _painted(f"{finding.severity} {finding.rule}", COLOURS[finding.severity], colour)
-        out.append(f"{head}: {label} {finding.name}: {finding.message}")
-        source = project.source(finding.file).decode(errors="replace").splitlines()
+        out.append(f"{shown(head)}: {label} {finding.name}: {shown(finding.message)}")
+        if finding.file not in sources:
+            sources[finding.file] = source_lines(project.source(finding.file))
+        source = sources[finding.file]
         line = source[finding.line - 1] if finding.line <= len(source) else ""
-        width = finding.end_column - finding.column if finding.end_line == finding.line else 0
-        shown = line.replace("\t", " ")
-        width = max(1, width or len(shown) - finding.column + 1)
-        out.append(f"    {shown}\n    {' ' * (finding.column - 1)}{'^' * width}")
-    out += [f"{lost.file}: not read: {lost.reason}" for lost in report.unparsed]
+        out += _marked(shown(line), finding)
+    out += [shown(f"{lost.file}: not read: {lost.reason}") for lost in report.unparsed]
     counts = Counter(finding.severity for finding in report.findings)
     told = ", ".join(f"{counts[one]} {one}" for one in SEVERITIES if counts[one])
     out.append(
@@ -43,6 +55,31 @@ def scan_text(report: Report, project: Sources, *, colour: bool) -> str:
         f" {report.lines} lines, {report.elapsed_s:.2f} s"
     )
     return "\n".join(out)
+
+
+def _marked(line: str, finding: Finding) -> list[str]:
+    """Return the line of a finding, and marks under what is flagged in it."""
+    start = finding.column - 1
+    end = finding.end_column - 1 if finding.end_line == finding.line else len(line)
+    if len(line) > _LONGEST_LINE:
+        first = max(0, start - _LONGEST_LINE // 4)
+        line = line[first : first + _LONGEST_LINE]
+        start, end = start - first, min(end - first, len(line))
+    marks = "^" * max(1, _width(line[start:end]))
+    return [f"    {line}", f"    {' ' * _width(line[:start])}{marks}"]
+
+
+def _width(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    wide = sum(east_asian_width(char) in "WF" for char in text)
+    return len(text) + wide - sum(bool(combining(char)) for char in text)
+
+
+def shown(text: str) -> str:
+    """Return a text without what would move or paint in a terminal; each sign keeps its place."""
+    return text.translate(_HARMLESS)
 
 
 def _painted(text: str, code: int, colour: bool) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from otp_genesis.cli.colours import coloured
 from otp_genesis.cli.opened import PLUGINS
 from otp_genesis.cli.rules_in_use import rules_in_use
 
@@ -56,5 +55,4 @@ def _printed(output: Format, found: Tree, project: Project, name: str) -> str:
             return tree_svg(found)
         case "html":
             return tree_page(found, project, name)
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    return tree_text(found, colour=colour)
+    return tree_text(found, colour=coloured())

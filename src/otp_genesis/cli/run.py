@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from otp_genesis.cli.colours import coloured
 from otp_genesis.cli.interrupted import Interrupted
 from otp_genesis.cli.opened import PLUGINS
 from otp_genesis.errors import UsageError
@@ -92,7 +93,7 @@ def told(report: RunReport) -> str:
     if isinstance(made, dict) and {"items", "branch", "baseline"} <= made.keys():
         from otp_genesis.cli.otp_render import refactor_summary
 
-        return refactor_summary(made, colour=sys.stdout.isatty())
+        return refactor_summary(made, colour=coloured())
     return "\n".join(report_lines(report))
 
 

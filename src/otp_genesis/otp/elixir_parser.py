@@ -73,7 +73,8 @@ def _is_watched(vocabulary: Vocabulary, name: str) -> bool:
 
 
 def _answers(program: str, root: Path, paths: Iterable[str]) -> dict[str, Answer]:
-    absolute = {str((root / path).resolve()): path for path in paths}
+    # Not the files themselves: a link may lead nowhere.
+    absolute = {str(root.resolve() / path): path for path in paths}
     with tempfile.TemporaryDirectory() as home:
         # Erlang runs what stands in `.erlang` of the home and of the working folder.
         env = {"PATH": os.environ.get("PATH", os.defpath), "HOME": home, "LANG": "C.UTF-8"}

@@ -17,6 +17,7 @@ from tree_sitter import Node
 
 from otp_genesis.model.change import Edit, FileChange, digest
 from otp_genesis.otp.gaps import Gap
+from otp_genesis.otp.nesting import Nesting
 from otp_genesis.otp.syntax import Lines, Span
 
 T = TypeVar("T")
@@ -318,12 +319,15 @@ class SourceFile:
 
     def module_at(self, offset: int) -> Module | None:
         """Return the innermost module around `offset`."""
-        around = [module for module in self.modules if module.start <= offset < module.end]
-        return around[-1] if around else None
+        return self._nesting.at(offset)
 
     def module(self, name: str | None) -> Module | None:
         """Return the module of that name."""
-        return next((module for module in self.modules if module.name == name), None)
+        return self._nesting.named(name) if name is not None else None
+
+    @cached_property
+    def _nesting(self) -> Nesting:
+        return Nesting(self.modules)
 
     def functions_of(self, module: str | None) -> tuple[Function, ...]:
         """Return the module's functions, in file order, quoted ones left out."""
@@ -344,9 +348,8 @@ class SourceFile:
     def is_tool(self, module: str | None) -> bool:
         """Whether the module serves Mix or a migration: run by hand, outside the application."""
         found = self.module(module)
-        if found is None:
-            return False
-        return found.name.startswith("Mix.") or bool({"Mix.Task", "Ecto.Migration"} & {*found.uses})
+        tools = {"Mix.Task", "Ecto.Migration"}
+        return found is not None and (found.name[:4] == "Mix." or not tools.isdisjoint(found.uses))
 
     def expand(self, name: str, offset: int) -> str:
         """Return the full name of the module written as `name` at `offset`."""

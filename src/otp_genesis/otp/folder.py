@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -25,7 +25,8 @@ class Listed(NamedTuple):
 def listed(root: Path) -> list[Listed]:
     """Return `mix.exs` and the files of `lib`, `test` and `config`, of an umbrella's apps too.
 
-    Links to files are followed, links to folders are not, so that loops end. By path.
+    Links to files are followed, links to folders are not, so that loops end. What cannot be looked
+    at is listed as well, so that it is told. Hidden files are none, as for `mix`. By path.
     """
     found = [*_file(root, "mix.exs")]
     tops = [""]
@@ -49,25 +50,74 @@ def project_paths(root: Path) -> list[str]:
 
 def _file(root: Path, path: str) -> Iterator[Listed]:
     if (root / path).is_file():
-        yield _of(path, (root / path).stat())
+        yield _of(path, (root / path).stat)
 
 
 def _below(root: str, folder: str) -> Iterator[Listed]:
+    waiting = [folder]
+    while waiting:
+        folder = waiting.pop()
+        try:
+            entries = list(os.scandir(root + folder))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError:
+            yield Listed(folder, 0, 0, 0, 0)
+            continue
+        for entry in entries:
+            name = entry.name
+            path = f"{folder}/{name}"
+            if name[0] == "." or name in SKIPPED:
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(path)
+            elif name.endswith((".ex", ".exs")) and _is_source(entry):
+                yield _of(path, entry.stat)
+
+
+def _is_source(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a file, or a link that leads nowhere."""
     try:
-        entries = list(os.scandir(root + folder))
+        return entry.is_file() or (entry.is_symlink() and not Path(entry.path).exists())
     except OSError:
-        return
-    for entry in entries:
-        name = entry.name
-        path = f"{folder}/{name}"
-        if name.endswith((".ex", ".exs")) and entry.is_file():
-            yield _of(path, entry.stat())
-        elif name not in SKIPPED and name[0] != "." and entry.is_dir(follow_symlinks=False):
-            yield from _below(root, path)
+        return True
 
 
-def _of(path: str, found: os.stat_result) -> Listed:
+def _of(path: str, look: Callable[[], os.stat_result]) -> Listed:
+    try:
+        found = look()
+    except OSError:
+        # It has gone, or leads nowhere: reading it says which.
+        return Listed(path, 0, 0, 0, 0)
     return Listed(path, found.st_ctime_ns, found.st_mtime_ns, found.st_size, found.st_ino)
+
+
+class Unreadable(Exception):
+    """A file that is there for the project and cannot be read."""
+
+    def __init__(self, file: str, reason: str):
+        super().__init__(reason)
+        self.file = file
+        """Its path as it can be printed."""
+
+
+def content(root: Path, path: str) -> bytes:
+    """Return the bytes of a listed file; raise `Unreadable`."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        printable = os.fsencode(path).decode(errors="backslashreplace")
+        raise Unreadable(printable, "its name is not UTF-8") from None
+    try:
+        return (root / path).read_bytes()
+    except OSError as error:
+        raise Unreadable(path, f"cannot be read: {error.strerror}") from None
+
+
+def source_lines(data: bytes) -> list[str]:
+    """Return the lines of a text as findings count them: they end with a line feed only."""
+    text = data.decode(errors="replace").removeprefix("\ufeff")
+    return [line.removesuffix("\r") for line in text.split("\n")]
 
 
 class Sources(Protocol):

@@ -9,6 +9,8 @@ follows at most six readings of a piece of code at once (tree-sitter's MAX_VERSI
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import NamedTuple
@@ -19,8 +21,11 @@ _DEFINITION = re.compile(rb"[ \t]*(?:def|defp|defmacro|defmacrop|test|describe|s
 _ANY = re.compile(rb"")
 _OPENS = re.compile(rb"\bdo[ \t]*\r?$")
 _INDENT = re.compile(rb"[ \t]*")
+_CLOSES = re.compile(rb"([ \t]*)end\b")
 _LONGEST_HEAD = 8
 _MOST_TRIES = 200
+_MOST_BYTES = 2_000_000
+"""How much is parsed to find one block: about as long as a person waits for a broken file."""
 
 
 class Gap(NamedTuple):
@@ -53,14 +58,15 @@ def blanked(data: bytes) -> tuple[bytes, tuple[Gap, ...]] | None:
     found = {span for block in definitions for span in _guilty(data, block)}
     text = _without(data, found)
     if parse(text).root_node.has_error:
-        cure = next((span for span in _bodies(definitions) if _cures(text, span)), None)
+        cure = _cure(text, definitions)
         if cure is None:
             return None
         found.add(cure)
         text = _without(text, [cure])
     if all((block.body, block.body_end) in found for block in definitions):
         return None
-    gaps = (Gap(data.count(b"\n", 0, a) + 1, data.count(b"\n", 0, b)) for a, b in found)
+    ends = [match.start() for match in re.finditer(rb"\n", data)]
+    gaps = (Gap(bisect_left(ends, start) + 1, bisect_left(ends, end)) for start, end in found)
     return text, tuple(sorted(gaps))
 
 
@@ -70,20 +76,21 @@ def _guilty(data: bytes, block: _Block) -> list[Span]:
     if not parse(text).root_node.has_error:
         return []
     inner = [one for one in _blocks(text, _ANY) if one.start > 0]
-    for start, end in _bodies(inner):
-        if _cures(text, (start, end)):
-            return [(block.start + start, block.start + end)]
+    cure = _cure(text, inner)
+    if cure is not None:
+        return [(block.start + cure[0], block.start + cure[1])]
     return [(block.body, block.body_end)]
 
 
-def _bodies(blocks: Iterable[_Block]) -> list[Span]:
-    """Return the bodies of blocks, small ones first."""
+def _cure(text: bytes, blocks: Iterable[_Block]) -> Span | None:
+    """Return the smallest body of a block without which all else can be read."""
     spans = {(block.body, block.body_end) for block in blocks}
-    return sorted(spans, key=lambda span: (span[1] - span[0], span))[:_MOST_TRIES]
-
-
-def _cures(text: bytes, span: Span) -> bool:
-    return not parse(_without(text, [span])).root_node.has_error
+    small_first = sorted(spans, key=lambda span: (span[1] - span[0], span))
+    tries = min(_MOST_TRIES, _MOST_BYTES // max(1, len(text)))
+    for span in small_first[:tries]:
+        if not parse(_without(text, [span])).root_node.has_error:
+            return span
+    return None
 
 
 def _without(data: bytes, spans: Iterable[Span]) -> bytes:
@@ -97,18 +104,21 @@ def _blocks(data: bytes, first: re.Pattern[bytes]) -> Iterator[_Block]:
     """Yield the blocks whose first line begins as `first` says, outer ones first."""
     lines = data.split(b"\n")
     offsets = [0, *accumulate(len(line) + 1 for line in lines)]
+    closing: dict[bytes, list[int]] = defaultdict(list)
+    for at, line in enumerate(lines):
+        if match := _CLOSES.match(line):
+            closing[match[1]].append(at)
     for at, line in enumerate(lines):
         if not line.strip() or not first.match(line):
             continue
         heads = range(at, min(at + _LONGEST_HEAD, len(lines))) if first is not _ANY else [at]
         opened = next((head for head in heads if _OPENS.search(lines[head])), None)
-        last = _closing(lines, opened, _INDENT.match(line)) if opened is not None else None
-        if opened is not None and last is not None:
+        if opened is None:
+            continue
+        indent = _INDENT.match(line)
+        ends = closing.get(indent[0] if indent else b"", [])
+        following = bisect_right(ends, opened)
+        if following < len(ends):
+            last = ends[following]
             end = min(offsets[last] + len(lines[last]), len(data))
             yield _Block(offsets[at], offsets[opened + 1], offsets[last], end)
-
-
-def _closing(lines: list[bytes], opened: int, indent: re.Match[bytes] | None) -> int | None:
-    """Return the line of the `end` that is indented like the line where the block begins."""
-    closing = re.compile((indent[0] if indent else b"") + rb"end\b")
-    return next((at for at in range(opened + 1, len(lines)) if closing.match(lines[at])), None)

@@ -28,6 +28,7 @@ from otp_genesis.otp.facts import (
     Place,
     expanded,
 )
+from otp_genesis.otp.nesting import Nesting
 from otp_genesis.otp.signatures import Definition, Signature, follows_impl, signature
 from otp_genesis.otp.syntax import (
     Span,
@@ -73,6 +74,7 @@ class Outline:
         self._data, self._tree = data, tree
         self._nodes: dict[int, Node] = {}
         self._modules: list[Module] = []
+        self._nesting = Nesting()
         self._definitions: list[Definition] = []
         self._signatures: dict[int, Signature | None] = {}
         self._quotes: list[Span] = []
@@ -180,10 +182,7 @@ class Outline:
 
     def module_at(self, offset: int) -> Module | None:
         """Return the innermost module around `offset`."""
-        for module in reversed(self._modules):
-            if module.start <= offset < module.end:
-                return module
-        return None
+        return self._nesting.at(offset)
 
     def place(self, offset: int) -> tuple[Place, str | None]:
         """Return what kind of code stands at `offset`, and the function it is in."""
@@ -237,7 +236,12 @@ class Outline:
 
     def _statements(self, block: Node, words: Set[bytes]) -> Iterator[tuple[int, bytes, Node]]:
         """Yield the definitions and directives of a body and of the modules in it."""
-        for node in block.children:
+        waiting = [iter(block.children)]
+        while waiting:
+            node = next(waiting[-1], None)
+            if node is None:
+                waiting.pop()
+                continue
             kind, start = node.type, node.start_byte
             if kind == "call":
                 word = match[0] if (match := _WORD.match(self._data, start)) else b""
@@ -246,7 +250,7 @@ class Outline:
                 else:
                     self._others.append(span(node))
                 if word in MODULES and (inner := child(node, "do_block")) is not None:
-                    yield from self._statements(inner, words)
+                    waiting.append(iter(inner.children))
             elif kind == "unary_operator":
                 self._attribute(node)
             elif kind == "comment":
@@ -314,6 +318,7 @@ class Outline:
                 quoted=self._in_quote(call.start_byte),
             )
         )
+        self._nesting.add(self._modules[-1])
 
     def _directive(self, call: Node) -> None:
         quoted = self._in_quote(call.start_byte)
@@ -347,6 +352,7 @@ class Outline:
                 attributes=attributes,
                 quoted=module.quoted,
             )
+        self._nesting = Nesting(self._modules)
         self._attributes.clear()
 
     def _in_quote(self, offset: int) -> bool:

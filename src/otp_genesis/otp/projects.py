@@ -10,7 +10,7 @@ from typing import Any
 from otp_genesis.contracts.plugin import RULES
 from otp_genesis.contracts.step import Context
 from otp_genesis.errors import UsageError
-from otp_genesis.otp.folder import project_paths
+from otp_genesis.otp.folder import Unreadable, content, project_paths
 from otp_genesis.otp.project import Project
 from otp_genesis.otp.rule import Finding, Rule
 from otp_genesis.otp.scan import Report, scan
@@ -36,13 +36,19 @@ class Projects:
             return self._last
         known = self._last
         lost = {one.file for one in known.unparsed}
-        present = {path: (root / path).read_bytes() for path in project_paths(root)}
+        present: dict[str, bytes] = {}
+        unreadable: set[str] = set()
+        for path in project_paths(root):
+            try:
+                present[path] = content(root, path)
+            except Unreadable as error:
+                unreadable.add(error.file)
         changed: dict[str, bytes | None] = {
             path: data
             for path, data in present.items()
             if path in lost or path not in known.files or known.source(path) != data
         }
-        gone = (known.files.keys() | lost) - present.keys()
+        gone = (known.files.keys() | lost) - present.keys() - (unreadable & lost)
         changed |= dict.fromkeys(gone)
         if changed:
             self._last = known.with_files(changed)

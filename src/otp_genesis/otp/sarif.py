@@ -15,6 +15,15 @@ from otp_genesis.otp.scan import Report
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 LEVELS = {"critical": "error", "high": "error", "medium": "warning", "low": "note", "info": "note"}
 
+PROBLEMS = {
+    "critical": "error",
+    "high": "error",
+    "medium": "warning",
+    "low": "recommendation",
+    "info": "recommendation",
+}
+"""How GitHub's code scanning grades rules."""
+
 
 def sarif(report: Report, rules: Iterable[Rule]) -> str:
     """Return the report as SARIF text; files are relative to `SRCROOT`."""
@@ -35,6 +44,7 @@ def sarif(report: Report, rules: Iterable[Rule]) -> str:
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
+        "originalUriBaseIds": {"SRCROOT": {"description": {"text": "The scanned folder."}}},
         "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": unread}],
         "results": [_result(finding, known[finding.rule]) for finding in report.findings],
     }
@@ -51,7 +61,12 @@ def _rule(rule: Rule) -> dict[str, Any]:
         "fullDescription": {"text": page.get("Why is this bad?", summary)},
         "help": {"text": page.get("Use instead", summary)},
         "defaultConfiguration": {"level": LEVELS[rule.severity]},
-        "properties": {"severity": rule.severity, "stage": rule.stage},
+        "properties": {
+            "severity": rule.severity,
+            "stage": rule.stage,
+            "problem.severity": PROBLEMS[rule.severity],
+            "tags": ["elixir", "otp", f"stage-{rule.stage}"],
+        },
     }
 
 

@@ -90,10 +90,20 @@ def keyword(node: Node | None, name: str) -> Node | None:
     return None
 
 
+_CLAUSES = frozenset({"after_block", "else_block", "rescue_block", "catch_block"})
+
+
 def statements(node: Node) -> list[Node]:
     """Return the expressions of a `do_block`, `body`, `block` or whole source, in order."""
-    blocks = {"after_block", "else_block", "rescue_block", "catch_block"}
-    return [found for found in parts(node) if found.type not in blocks]
+    return [found for found in parts(node) if found.type not in _CLAUSES]
+
+
+def is_last(node: Node) -> bool:
+    """Whether no expression follows in the block that `node` is a statement of."""
+    following = node.next_named_sibling
+    while following is not None and (following.type == "comment" or following.type in _CLAUSES):
+        following = following.next_named_sibling
+    return following is None
 
 
 def body(call: Node) -> list[Node]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from tree_sitter import Node
 
 from otp_genesis.otp.facts import Use
-from otp_genesis.otp.syntax import Span, arguments, code, keyword, span, statements, target
+from otp_genesis.otp.syntax import Span, arguments, code, is_last, keyword, span, target
 
 Expand = Callable[[str, int], str]
 """The full name of a module written at an offset."""
@@ -86,7 +86,7 @@ _CONTAINERS = {
 
 
 def _in_block(node: Node, block: Node, expand: Expand) -> Node | Use:
-    if statements(block)[-1] != node:
+    if not is_last(node):
         return "dropped"
     if block.type == "block":
         return block

@@ -1,7 +1,11 @@
 # Says of each file whether it is Elixir, and which functions it calls, by line. Runs nothing of it.
 defmodule OtpGenesis.Calls do
   def tell(path) do
-    case Code.string_to_quoted(File.read!(path), columns: true) do
+    with {:ok, text} <- File.read(path), true <- String.valid?(text), do: tell(path, text)
+  end
+
+  defp tell(path, text) do
+    case Code.string_to_quoted(text, columns: true) do
       {:ok, tree} ->
         IO.puts("valid\t#{path}")
         Macro.prewalk(tree, &visit/1)
