@@ -26,13 +26,13 @@ from pathlib import Path
 from otp_genesis.cli.otp_render import scan_text
 from otp_genesis.model.change import ChangeSet
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.projects import vocabulary_of
 from otp_genesis.otp.rule import Finding
 from otp_genesis.otp.rules import all_rules
 from otp_genesis.otp.sarif import sarif
 from otp_genesis.otp.scan import Report, place_of, scan
 from otp_genesis.otp.scan_html import scan_page
 from otp_genesis.otp.sweep import sweep
+from otp_genesis.otp.vocabulary import vocabulary_of
 
 ROOT = Path(__file__).parent.parent
 LIMIT_S = 10

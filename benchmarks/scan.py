@@ -24,10 +24,10 @@ from pathlib import Path
 
 from benchmarks.table import Figure, repeated
 from otp_genesis.otp.folder import project_paths
-from otp_genesis.otp.projects import vocabulary_of
 from otp_genesis.otp.rules import all_rules
 from otp_genesis.otp.sweep import sweep
 from otp_genesis.otp.syntax import parse
+from otp_genesis.otp.vocabulary import vocabulary_of
 
 ROOT = Path(__file__).parent.parent
 RUNS = 5
@@ -39,7 +39,7 @@ _MODULE = re.compile(r"(?<=\bdefmodule )(?=[A-Z])")
 MEMORY = """
 import sys
 from pathlib import Path
-from otp_genesis.otp.projects import vocabulary_of
+from otp_genesis.otp.vocabulary import vocabulary_of
 from otp_genesis.otp.rules import all_rules
 from otp_genesis.otp.sweep import sweep
 

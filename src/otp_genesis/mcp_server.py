@@ -28,9 +28,10 @@ from otp_genesis.history import new_run_id
 from otp_genesis.model.environment import scrubbed_environment
 from otp_genesis.otp.plugin import MASTER, PLAN
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.projects import checked_rules, vocabulary_of
+from otp_genesis.otp.projects import checked_rules
 from otp_genesis.otp.rule import SEVERITIES, Rule
 from otp_genesis.otp.scan import scan
+from otp_genesis.otp.vocabulary import vocabulary_of
 from otp_genesis.performing import test_command
 from otp_genesis.runtime import Runtime
 from otp_genesis.settings import Settings, load_settings

@@ -13,10 +13,11 @@ import pytest
 from support.command import Genesis
 
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.projects import Projects, vocabulary_of
+from otp_genesis.otp.projects import Projects
 from otp_genesis.otp.rules import all_rules
 from otp_genesis.otp.scan import Report, scan
 from otp_genesis.otp.sweep import sweep
+from otp_genesis.otp.vocabulary import vocabulary_of
 
 RULES = all_rules()
 VOCABULARY = vocabulary_of(RULES)

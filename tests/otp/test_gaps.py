@@ -12,12 +12,12 @@ from otp_genesis.model.change import ChangeSet
 from otp_genesis.otp.extract import Unparsable, analyse
 from otp_genesis.otp.gaps import Gap, blanked
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.projects import vocabulary_of
 from otp_genesis.otp.repair import repair_by_rule
 from otp_genesis.otp.rule import Declined
 from otp_genesis.otp.rules import all_rules
 from otp_genesis.otp.scan import Report, scan
 from otp_genesis.otp.sweep import sweep
+from otp_genesis.otp.vocabulary import vocabulary_of
 
 RULES = all_rules()
 SPAWN = [rule for rule in RULES if rule.code == "OTP001"]

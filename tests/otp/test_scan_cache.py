@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.projects import vocabulary_of
 from otp_genesis.otp.rules import all_rules
 from otp_genesis.otp.scan import Report, scan
 from otp_genesis.otp.sweep import sweep
+from otp_genesis.otp.vocabulary import vocabulary_of
 
 RULES = all_rules()
 VOCABULARY = vocabulary_of(RULES)

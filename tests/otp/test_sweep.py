@@ -8,11 +8,11 @@ import pytest
 
 from otp_genesis.errors import NotAProject
 from otp_genesis.otp.project import Project
-from otp_genesis.otp.projects import vocabulary_of
 from otp_genesis.otp.rule import Bad, Good
 from otp_genesis.otp.rules import all_rules
 from otp_genesis.otp.scan import scan
 from otp_genesis.otp.sweep import sweep
+from otp_genesis.otp.vocabulary import vocabulary_of
 
 RULES = all_rules()
 VOCABULARY = vocabulary_of(RULES)

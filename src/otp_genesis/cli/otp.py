@@ -85,8 +85,8 @@ def _scanned(
     path: Path, only: list[str], known: tuple[Rule, ...], jobs: int, home: Path | None
 ) -> tuple[Sources, Report]:
     """Return the sources and what is found; the time includes the reading."""
-    from otp_genesis.otp.projects import vocabulary_of
     from otp_genesis.otp.sweep import sweep
+    from otp_genesis.otp.vocabulary import vocabulary_of
 
     cache = home / "scans" if home is not None else None
     project, report = sweep(path, known, vocabulary_of(known), only, jobs, cache)
@@ -122,17 +122,19 @@ def _tell(output: str, text: str) -> None:
 def _printed(
     output: str, report: Report, project: Sources, name: str, known: tuple[Rule, ...]
 ) -> str:
-    from otp_genesis.cli.otp_render import scan_text
-    from otp_genesis.otp.sarif import sarif
-    from otp_genesis.otp.scan_html import scan_page
-
     match output:
         case "json":
             return report.model_dump_json(indent=2)
         case "sarif":
+            from otp_genesis.otp.sarif import sarif
+
             return sarif(report, known)
         case "html":
+            from otp_genesis.otp.scan_html import scan_page
+
             return scan_page(report, project, name)
+    from otp_genesis.cli.otp_render import scan_text
+
     return scan_text(report, project, colour=coloured())
 
 

@@ -26,10 +26,10 @@ def tree(
 ) -> None:
     """Draw the supervision tree with the findings on it; needs no Elixir and changes nothing."""
     from otp_genesis.otp.project import Project
-    from otp_genesis.otp.projects import vocabulary_of
     from otp_genesis.otp.scan import scan
     from otp_genesis.otp.tree_findings import with_findings
     from otp_genesis.otp.tree_reading import supervision_tree
+    from otp_genesis.otp.vocabulary import vocabulary_of
 
     known = rules_in_use(plugins)
     project = Project.read(path, jobs, vocabulary_of(known))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from otp_genesis.cli.colours import coloured
 from otp_genesis.cli.rules_in_use import rules_in_use
 from otp_genesis.errors import EnvironmentLacks, UsageError
 
@@ -136,7 +137,7 @@ def refactor(
     elif report.outputs.get("report"):
         shown = sys.stdout.isatty()
         width = shutil.get_terminal_size().columns if shown else 140
-        print(refactor_summary(report.outputs["report"], width=width, colour=shown))
+        print(refactor_summary(report.outputs["report"], width=width, colour=coloured()))
     else:
         _tell_failure(report)
     if result["status"] in ("partial", "failed"):

@@ -15,7 +15,7 @@ from otp_genesis.otp.project import Project
 from otp_genesis.otp.rule import Finding, Rule
 from otp_genesis.otp.scan import Report, scan
 from otp_genesis.otp.scan_settings import ScanSettings
-from otp_genesis.otp.vocabulary import VOCABULARY, Vocabulary
+from otp_genesis.otp.vocabulary import VOCABULARY, Vocabulary, vocabulary_of
 from otp_genesis.settings import Settings
 
 SERVICE = "otp.projects"
@@ -70,11 +70,6 @@ def current_project(ctx: Context) -> Project:
 def rules_of(ctx: Context) -> tuple[Rule, ...]:
     """Return the rules that plugins brought, ours among them."""
     return checked_rules(ctx.facts.get(RULES, ()))
-
-
-def vocabulary_of(rules: Iterable[Rule]) -> Vocabulary:
-    """Return what files must be read for so that these rules can be held against them."""
-    return VOCABULARY.with_calls(label for rule in rules for label in rule.watches)
 
 
 def checked_rules(given: Iterable[Any]) -> tuple[Rule, ...]:

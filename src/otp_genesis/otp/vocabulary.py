@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from otp_genesis.errors import UsageError
+
+if TYPE_CHECKING:
+    from otp_genesis.otp.rule import Rule
 
 _OURS: Mapping[str, frozenset[str]] = {
     module: frozenset(names.split())
@@ -99,3 +103,8 @@ def either(names: Iterable[str]) -> bytes:
 
 VOCABULARY = Vocabulary()
 """What the rules of this program ask for."""
+
+
+def vocabulary_of(rules: Iterable[Rule]) -> Vocabulary:
+    """Return what files must be read for so that these rules can be held against them."""
+    return VOCABULARY.with_calls(label for rule in rules for label in rule.watches)
