@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from otp_genesis.otp.folder import Listed
 from otp_genesis.otp.rule import Finding, Rule
 from otp_genesis.otp.scan import Report
 
+_OURS = "otp_genesis."
 _GRAIN_NS = 2_000_000_000
 _KEPT = 32
 """Scans of different folders or rules that are kept; the oldest go first."""
@@ -134,16 +135,31 @@ def content_digest(data: bytes) -> str:
 
 def _identity(rules: Sequence[Rule]) -> str:
     """Return what names the rules and all code that they stand on."""
+    kinds = {kind for rule in rules for kind in type(rule).__mro__ if kind is not object}
+    theirs = {_file(kind) for kind in kinds if not kind.__module__.startswith(_OURS)}
+    codes = [rule.code for rule in rules]
+    return "\n".join([sys.version, *codes, _own_code(), *map(_stamp, sorted(theirs))])
+
+
+@cache
+def _own_code() -> str:
+    """Return the stamps of this program's rules and of the grammar; looked at once a process."""
     here = Path(__file__).parent
-    modules = {*here.glob("*.py"), *(here / "rules").glob("*.py")}
-    modules |= {Path(module.__file__ or "") for module in (tree_sitter, tree_sitter_elixir)}
-    for rule in rules:
-        modules |= {
-            Path(inspect.getfile(kind)) for kind in type(rule).__mro__ if kind is not object
-        }
-    stamps = []
-    for path in sorted(modules):
-        with suppress(OSError):
-            found = path.stat()
-            stamps.append(f"{path} {found.st_mtime_ns} {found.st_size}")
-    return "\n".join([sys.version, *(rule.code for rule in rules), *stamps])
+    paths = [*here.iterdir(), *(here / "rules").iterdir()]
+    paths += [Path(str(module.__file__)) for module in (tree_sitter, tree_sitter_elixir)]
+    return "\n".join(_stamp(str(path)) for path in sorted(paths) if path.suffix == ".py")
+
+
+def _file(kind: type) -> str:
+    try:
+        return inspect.getfile(kind)
+    except (OSError, TypeError):
+        # A class of no file, as an interpreter makes it: known to this process alone.
+        return f"{os.getpid()} {id(kind)}"
+
+
+def _stamp(path: str) -> str:
+    with suppress(OSError):
+        found = Path(path).stat()
+        return f"{path} {found.st_mtime_ns} {found.st_size}"
+    return path
