@@ -92,8 +92,7 @@ class Function(NamedTuple):
     """The function as Elixir writes it: `name/arity`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Module:
+class Module(NamedTuple):
     """A `defmodule`, its full name, where it stands, and what stands in its body."""
 
     name: str
