@@ -14,6 +14,7 @@ from typing import Any, Literal
 from otp_genesis.otp.callbacks import SERVERS
 from otp_genesis.otp.facts import Call, Clause, Function, Module, SourceFile
 from otp_genesis.otp.messages import Shape, may_match, pattern, term
+from otp_genesis.otp.modules import by_name
 from otp_genesis.otp.once import once
 from otp_genesis.otp.project import Project
 from otp_genesis.otp.sending import SENDS
@@ -183,8 +184,7 @@ def told(found: Conversations) -> dict[str, Any]:
 @once
 def production_modules(project: Project) -> Mapping[str, tuple[SourceFile, Module]]:
     """Return the modules of `lib` by name: tests, which are many, need not be read for them."""
-    files = [file for file in project.files.values() if file.kind == "lib"]
-    return {m.name: (file, m) for file in files for m in file.modules if not m.quoted}
+    return by_name(file for file in project.files.values() if file.kind == "lib")
 
 
 def named_module(file: SourceFile, text: str, offset: int) -> str:

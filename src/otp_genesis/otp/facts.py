@@ -284,7 +284,7 @@ class SourceFile:
     def calls_to(self, *targets: str) -> list[Call]:
         """Return the calls that run in production: none in macros and `quote`, in file order."""
         if not self.facts.calls_known and not any(
-            self.facts.may_call(_name(target)) for target in targets
+            self.facts.may_call(function_name(target)) for target in targets
         ):
             return []
         known = self.calls
@@ -382,7 +382,8 @@ _start = attrgetter("start")
 
 
 @lru_cache(maxsize=1024)
-def _name(target: str) -> str:
+def function_name(target: str) -> str:
+    """Return `start` of `Task.start/1`."""
     return target.partition("/")[0].rpartition(".")[2]
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from otp_genesis.errors import NotAProject
+
 SKIPPED = frozenset({"deps", "_build", "node_modules", "cover", "doc", "priv", "assets"})
 FOLDERS = ("lib", "test", "config")
 
@@ -41,6 +43,12 @@ def listed(root: Path) -> list[Listed]:
         for folder in FOLDERS:
             found += _below(f"{root}{os.sep}", f"{top}{folder}")
     return sorted(set(found))
+
+
+def require_project(root: Path) -> None:
+    """Raise `NotAProject` where `root` has no `mix.exs`."""
+    if not (root / "mix.exs").is_file():
+        raise NotAProject(str(root), "there is no mix.exs" if root.is_dir() else "no folder")
 
 
 def project_paths(root: Path) -> list[str]:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from otp_genesis.otp.callbacks import AGENTS, SERVERS
-from otp_genesis.otp.facts import Kind, SourceFile
+from otp_genesis.otp.facts import Kind, SourceFile, function_name
 from otp_genesis.otp.project import Project
 from otp_genesis.otp.rule import Rule
 
@@ -31,8 +31,7 @@ class RulesByNeed:
                 else:
                     self._always[kind].append(at)
         self._names = {
-            kind: {label.partition("/")[0].rpartition(".")[2] for label in labels}
-            for kind, labels in self._of_call.items()
+            kind: set(map(function_name, labels)) for kind, labels in self._of_call.items()
         }
 
     def of(self, project: Project, file: SourceFile) -> list[Rule]:

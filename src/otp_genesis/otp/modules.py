@@ -10,7 +10,7 @@ from functools import cached_property
 from otp_genesis.otp.facts import Module, SourceFile
 
 _DEFINED = re.compile(
-    rb"def(?:module|protocol)\s+([\w.]+)\s*(?:do\b|,)|def(module|impl|protocol)\b"
+    rb"def(?:module|protocol)\s+([\w.]+)\s*(?:do\b|,)|def(?:module|impl|protocol)\b"
 )
 
 
@@ -25,7 +25,8 @@ class Modules(Mapping[str, tuple[SourceFile, Module]]):
         if found is not None:
             return found
         last = name.rpartition(".")[2].encode()
-        for file in reversed((*self._unclear, *self._elsewhere.get(last, ()))):
+        elsewhere = self._elsewhere
+        for file in reversed((*elsewhere.get(None, ()), *elsewhere.get(last, ()))):
             for module in reversed(file.modules):
                 if module.name == name and not module.quoted:
                     return file, module
@@ -39,33 +40,28 @@ class Modules(Mapping[str, tuple[SourceFile, Module]]):
 
     @cached_property
     def _production(self) -> dict[str, tuple[SourceFile, Module]]:
-        return _by_name(file for file in self._files if file.kind == "lib")
+        return by_name(file for file in self._files if file.kind == "lib")
 
     @cached_property
     def _all(self) -> dict[str, tuple[SourceFile, Module]]:
         others = (file for file in self._files if file.kind != "lib")
-        return {**_by_name(others), **self._production}
+        return {**by_name(others), **self._production}
 
     @cached_property
-    def _elsewhere(self) -> dict[bytes, list[SourceFile]]:
-        """The other files by the last part of each name that they define."""
-        found: dict[bytes, list[SourceFile]] = defaultdict(list)
+    def _elsewhere(self) -> dict[bytes | None, list[SourceFile]]:
+        """The other files by the last part of each name that they define.
+
+        `None` has those that define modules whose names their text does not show.
+        """
+        found: dict[bytes | None, list[SourceFile]] = defaultdict(list)
         for file in self._files:
             if file.kind != "lib":
-                for match in _DEFINED.finditer(file.text):
-                    if match[1]:
-                        found[match[1].rpartition(b".")[2]].append(file)
+                texts = (match[1] for match in _DEFINED.finditer(file.text))
+                for last in {name and name.rpartition(b".")[2] for name in texts}:
+                    found[last].append(file)
         return found
 
-    @cached_property
-    def _unclear(self) -> list[SourceFile]:
-        """The other files that define modules whose names their text does not show."""
-        return [
-            file
-            for file in self._files
-            if file.kind != "lib" and any(match[2] for match in _DEFINED.finditer(file.text))
-        ]
 
-
-def _by_name(files: Iterable[SourceFile]) -> dict[str, tuple[SourceFile, Module]]:
+def by_name(files: Iterable[SourceFile]) -> dict[str, tuple[SourceFile, Module]]:
+    """Return the modules of these files that stand in no `quote`; of one name the last."""
     return {m.name: (file, m) for file in files for m in file.modules if not m.quoted}

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
 
-from otp_genesis.errors import NotAProject
 from otp_genesis.model.frozen import Frozen
 from otp_genesis.otp.extract import Unparsable, analyse
 from otp_genesis.otp.facts import Module, SourceFile
-from otp_genesis.otp.folder import Unreadable, content, project_paths
-from otp_genesis.otp.modules import Modules
+from otp_genesis.otp.folder import Unreadable, content, project_paths, require_project
+from otp_genesis.otp.modules import Modules, by_name
 from otp_genesis.otp.vocabulary import VOCABULARY, Vocabulary
 
 __all__ = ["Project", "SourceFile", "Unparsed"]
@@ -45,25 +44,25 @@ class Project:
 
         Raises `NotAProject` where `root` has no `mix.exs`. `jobs` processes share the work.
         """
-        if not (root / "mix.exs").is_file():
-            raise NotAProject(str(root), "there is no mix.exs" if root.is_dir() else "no folder")
+        require_project(root)
         paths = project_paths(root)
         read = partial(_read, root, vocabulary)
         if jobs <= 1:
-            return cls._from(map(read, paths), vocabulary)
+            return cls.joined(map(read, paths), vocabulary)
         with ProcessPoolExecutor(jobs) as pool:
             share = max(1, len(paths) // (jobs * 4))
-            return cls._from(pool.map(read, paths, chunksize=share), vocabulary)
+            return cls.joined(pool.map(read, paths, chunksize=share), vocabulary)
 
     @classmethod
     def of(cls, files: Mapping[str, str | bytes], vocabulary: Vocabulary = VOCABULARY) -> Project:
         """Return the project that consists of these texts."""
         contents = {p: t.encode() if isinstance(t, str) else t for p, t in files.items()}
         read = partial(_analysed, vocabulary)
-        return cls._from(map(read, sorted(contents.items())), vocabulary)
+        return cls.joined(map(read, sorted(contents.items())), vocabulary)
 
     @classmethod
-    def _from(cls, analysed: Iterator[SourceFile | Unparsed], vocabulary: Vocabulary) -> Project:
+    def joined(cls, analysed: Iterable[SourceFile | Unparsed], vocabulary: Vocabulary) -> Project:
+        """Return the project of these files, which come by path."""
         files: dict[str, SourceFile] = {}
         unparsed: list[Unparsed] = []
         for found in analysed:
@@ -71,8 +70,9 @@ class Project:
                 unparsed.append(found)
             else:
                 files[found.path] = found
-                unparsed += half_read(found)
-        return cls(MappingProxyType(files), tuple(unparsed), vocabulary)
+                unparsed += _half_read(found)
+        told = tuple(sorted(unparsed, key=lambda one: one.file))
+        return cls(MappingProxyType(files), told, vocabulary)
 
     def with_files(self, files: Mapping[str, bytes | None]) -> Project:
         """Return the project with these files instead; `None` takes one away."""
@@ -117,12 +117,17 @@ class Project:
             self._brought[asked] = self._brings(asked)
         return self._brought[asked]
 
+    def files_used(self, module: Module) -> list[SourceFile]:
+        """Return the files of the project that define what a module uses or declares to be."""
+        known = [name for name in self.behaviours(module) if name in self.modules]
+        return [self.modules[name][0] for name in known]
+
     @cached_property
     def _used(self) -> Mapping[str, tuple[SourceFile, Module]]:
         """The modules of the few files that define a `__using__`."""
         files = [file for file in self.files.values() if defines_using(file.text)]
         files.sort(key=lambda file: file.kind == "lib")
-        return {m.name: (file, m) for file in files for m in file.modules if not m.quoted}
+        return by_name(files)
 
     @cached_property
     def _brought(self) -> dict[tuple[str, ...], frozenset[str]]:
@@ -151,7 +156,7 @@ def defines_using(text: bytes) -> bool:
     return b"__using__" in text and _USING.search(text) is not None
 
 
-def half_read(file: SourceFile) -> list[Unparsed]:
+def _half_read(file: SourceFile) -> list[Unparsed]:
     """Return what is told of a file of which some lines could not be read."""
     if not file.gaps:
         return []
@@ -166,12 +171,18 @@ def _read(root: Path, vocabulary: Vocabulary, path: str) -> SourceFile | Unparse
         return Unparsed(file=error.file, reason=str(error))
 
 
-def _analysed(vocabulary: Vocabulary, item: tuple[str, bytes]) -> SourceFile | Unparsed:
-    path, data = item
+def analysed(path: str, data: bytes, vocabulary: Vocabulary) -> SourceFile | Unparsed:
+    """Return a file with its facts, which are read when asked for, or why it has none."""
     try:
-        file = analyse(path, data, vocabulary)
+        return analyse(path, data, vocabulary)
     except Unparsable as reason:
         return Unparsed(file=path, reason=str(reason))
+
+
+def _analysed(vocabulary: Vocabulary, item: tuple[str, bytes]) -> SourceFile | Unparsed:
+    file = analysed(*item, vocabulary)
+    if isinstance(file, Unparsed):
+        return file
     file.facts.read_all()
     file.let_go()
     return file

@@ -40,6 +40,11 @@ class Evidence(Frozen):
     line: int
     note: str
 
+    @classmethod
+    def at(cls, file: SourceFile, offset: int, note: str) -> Evidence:
+        """Return the evidence that stands at a byte offset of `file`."""
+        return cls(file=file.path, line=file.lines.position(offset)[0], note=note)
+
 
 class Finding(Frozen):
     """One place where a rule does not hold. Lines and columns from 1, columns in characters."""

@@ -8,7 +8,6 @@ never looked at.
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import json
 import os
@@ -24,6 +23,7 @@ import tree_sitter
 import tree_sitter_elixir
 from pydantic import ValidationError
 
+from otp_genesis.model.change import digest
 from otp_genesis.otp.folder import Listed
 from otp_genesis.otp.rule import Finding, Rule
 from otp_genesis.otp.scan import Report
@@ -51,7 +51,7 @@ class ScanCache:
     def __init__(self, folder: Path, root: Path, rules: Sequence[Rule]):
         self._folder = folder
         name = f"{root.resolve()}\0{_identity(rules)}"
-        self._path = folder / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.json"
+        self._path = folder / f"{digest(name.encode())[:32]}.json"
         self._root = root
 
     def report(self, files: Sequence[Listed]) -> Report | None:
@@ -121,16 +121,11 @@ class ScanCache:
             return {}
         return found if isinstance(found, dict) else {}
 
-    def _has(self, path: str, digest: str) -> bool:
+    def _has(self, path: str, known: str) -> bool:
         try:
-            return content_digest((self._root / path).read_bytes()) == digest
+            return digest((self._root / path).read_bytes()) == known
         except OSError:
             return False
-
-
-def content_digest(data: bytes) -> str:
-    """Return the name of a content."""
-    return hashlib.sha256(data).hexdigest()
 
 
 def _identity(rules: Sequence[Rule]) -> str:

@@ -11,16 +11,25 @@ from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
-from otp_genesis.errors import NotAProject
+from otp_genesis.model.change import digest
 from otp_genesis.otp.elixir_parser import asked_of_elixir
-from otp_genesis.otp.extract import Unparsable, analyse, unread
+from otp_genesis.otp.extract import unread
 from otp_genesis.otp.facts import Module, SourceFile
-from otp_genesis.otp.folder import Folder, Listed, Sources, Unreadable, content, listed
+from otp_genesis.otp.folder import (
+    Folder,
+    Listed,
+    Sources,
+    Unreadable,
+    content,
+    listed,
+    require_project,
+)
 from otp_genesis.otp.holding import RulesByNeed, has_server
-from otp_genesis.otp.project import Project, Unparsed, defines_using, half_read
+from otp_genesis.otp.modules import by_name
+from otp_genesis.otp.project import Project, Unparsed, analysed, defines_using
 from otp_genesis.otp.rule import Finding, Rule
 from otp_genesis.otp.scan import Report, chosen, findings_of, place_of
-from otp_genesis.otp.scan_cache import Known, ScanCache, content_digest
+from otp_genesis.otp.scan_cache import Known, ScanCache
 from otp_genesis.otp.vocabulary import Vocabulary
 
 
@@ -39,8 +48,7 @@ def sweep(
     has no `mix.exs`.
     """
     began = time.perf_counter()
-    if not (root / "mix.exs").is_file():
-        raise NotAProject(str(root), "there is no mix.exs" if root.is_dir() else "no folder")
+    require_project(root)
     wanted = chosen(rules, only)
     files = listed(root)
     last = ScanCache(cache, root, wanted) if cache is not None else None
@@ -68,14 +76,15 @@ class _Sweep:
         texts, lost = _texts(self.root, files)
         used = _used(texts, self.vocabulary)
         work = Work(used, near, self.vocabulary, bool(far))
-        digests = {p: content_digest(data) for p, data in texts.items()} if self.last else {}
-        stamp = content_digest("".join(digests.get(path, "") for path in sorted(used)).encode())
+        digests = {p: digest(data) for p, data in texts.items()} if self.last else {}
+        stamp = digest("".join(digests.get(path, "") for path in sorted(used)).encode())
         known = self.last.known(stamp) if self.last is not None else {}
         same = {path for path, one in known.items() if one.digest == digests.get(path)}
         swept = {path: self._as_known(path, texts[path], known[path]) for path in same}
         new = {path: data for path, data in texts.items() if path not in same}
         swept |= _swept(work, new, self.jobs)
-        project = _project(swept, lost, self.vocabulary)
+        read = (swept[path].read for path in sorted(swept))
+        project = Project.joined([*lost, *read], self.vocabulary)
         found = [finding for one in swept.values() for finding in one.findings]
         held = RulesByNeed(far)
         for file in project.files.values() if far else ():
@@ -89,8 +98,8 @@ class _Sweep:
             unparsed=asked_of_elixir(self.root, project),
         )
         if self.last is not None and not lost:
-            whole = {p: one for p, one in swept.items() if one.file and not one.file.gaps}
-            alone = {path: one.findings for path, one in whole.items()}
+            told = {one.file for one in project.unparsed}
+            alone = {path: one.findings for path, one in swept.items() if path not in told}
             self.last.keep(files, began_ns, digests, alone, stamp, report)
         return project, report
 
@@ -102,9 +111,8 @@ class _Sweep:
 class Swept:
     """One file and what its own rules find; or why it could not be read."""
 
-    file: SourceFile | None
+    read: SourceFile | Unparsed
     findings: tuple[Finding, ...] = ()
-    lost: Unparsed | None = None
 
 
 @dataclass(frozen=True)
@@ -119,10 +127,9 @@ class Work:
 
     def swept(self, path: str, data: bytes) -> Swept:
         """Read one file and hold the rules against it."""
-        try:
-            file = self.used.get(path) or analyse(path, data, self.vocabulary)
-        except Unparsable as reason:
-            return Swept(None, lost=Unparsed(file=path, reason=str(reason)))
+        file = self.used.get(path) or analysed(path, data, self.vocabulary)
+        if isinstance(file, Unparsed):
+            return Swept(file)
         alone = _Alone(self._base, file)
         findings = tuple(findings_of(alone, file, self._held.of(alone, file)))
         if self.calls_kept and file.kind == "lib":
@@ -146,33 +153,19 @@ class _Alone(Project):
     """One file, beside those that others `use`."""
 
     def __init__(self, base: Project, file: SourceFile):
-        mine = {file.path: file}
-        files: Mapping[str, SourceFile] = ChainMap(mine, dict(base.files))
+        files = {**base.files, file.path: file}
         self.__dict__.update(files=files, unparsed=(), vocabulary=base.vocabulary)
         self.__dict__.update(_base=base, _file=file)
 
     @cached_property
     def modules(self) -> Mapping[str, tuple[SourceFile, Module]]:
         base, file = self.__dict__["_base"], self.__dict__["_file"]
-        own = {m.name: (file, m) for m in file.modules if not m.quoted}
+        own = by_name([file])
         return ChainMap(own, base.modules) if file.kind == "lib" else ChainMap(base.modules, own)
 
     def behaviours(self, module: Module) -> frozenset[str]:
         base: Project = self.__dict__["_base"]
         return base.behaviours(module)
-
-
-def _project(
-    swept: Mapping[str, Swept], lost: Sequence[Unparsed], vocabulary: Vocabulary
-) -> Project:
-    ordered = [swept[path] for path in sorted(swept)]
-    unparsed = [*lost, *(one.lost for one in ordered if one.lost is not None)]
-    unparsed += [told for one in ordered if one.file is not None for told in half_read(one.file)]
-    return Project(
-        MappingProxyType({one.file.path: one.file for one in ordered if one.file is not None}),
-        tuple(sorted(unparsed, key=lambda one: one.file)),
-        vocabulary,
-    )
 
 
 def _texts(root: Path, files: Sequence[Listed]) -> tuple[dict[str, bytes], list[Unparsed]]:
@@ -190,13 +183,11 @@ def _used(texts: Mapping[str, bytes], vocabulary: Vocabulary) -> dict[str, Sourc
     found: dict[str, SourceFile] = {}
     for path, data in texts.items():
         if defines_using(data):
-            try:
-                file = analyse(path, data, vocabulary)
-            except Unparsable:
-                continue
-            # Its tree stays until the file's own turn.
-            _ = file.modules, file.directives
-            found[path] = file
+            file = analysed(path, data, vocabulary)
+            if isinstance(file, SourceFile):
+                # Its tree stays until the file's own turn.
+                _ = file.modules, file.directives
+                found[path] = file
     return found
 
 

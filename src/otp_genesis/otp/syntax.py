@@ -133,17 +133,6 @@ def inside(node: Node, *kinds: str) -> Node | None:
     return found
 
 
-def call_named_at(root: Node, where: Span) -> Node | None:
-    """Return the call without a module whose name stands at `where`."""
-    name = root.descendant_for_byte_range(*where)
-    if name is None or name.type != "identifier" or span(name) != where:
-        return None
-    call = name.parent
-    if call is None or call.type != "call" or call.child_by_field_name("target") != name:
-        return None
-    return call
-
-
 def call_at(root: Node, where: Span) -> Node | None:
     """Return the call, with or without a module, whose function's name stands at `where`."""
     name = root.descendant_for_byte_range(*where)
@@ -155,6 +144,12 @@ def call_at(root: Node, where: Span) -> Node | None:
     if named is None or named.type != "call" or named.child_by_field_name("target") != name:
         return None
     return named
+
+
+def call_named_at(root: Node, where: Span) -> Node | None:
+    """Return the call without a module whose name stands at `where`."""
+    call = call_at(root, where)
+    return call if call is not None and span(call.children[0]) == where else None
 
 
 class Lines:

@@ -119,10 +119,10 @@ class SpawnFallback(Rule):
                     module=call.module,
                     function=call.function,
                     evidence=[
-                        Evidence(
-                            file=file.path,
-                            line=file.lines.position(other.start)[0],
-                            note="the bare process is started here",
+                        Evidence.at(
+                            file,
+                            other.start,
+                            "the bare process is started here",
                         )
                         for other in instead
                     ],

@@ -132,10 +132,10 @@ class UnboundedTasks(Rule):
                 module=call.module,
                 function=call.function,
                 evidence=[
-                    Evidence(
-                        file=file.path,
-                        line=file.lines.position(loop.start_byte)[0],
-                        note=f"`{target(loop)}` starts them all before one is awaited",
+                    Evidence.at(
+                        file,
+                        loop.start_byte,
+                        f"`{target(loop)}` starts them all before one is awaited",
                     )
                 ],
             )

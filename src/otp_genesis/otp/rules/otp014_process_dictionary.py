@@ -65,10 +65,10 @@ class ProcessDictionary(Rule):
             if key.startswith(OF_OTP):
                 continue
             reads = [
-                Evidence(
-                    file=file.path,
-                    line=file.lines.position(read.start)[0],
-                    note="the same key is read here",
+                Evidence.at(
+                    file,
+                    read.start,
+                    "the same key is read here",
                 )
                 for read in file.calls_to(*READS)
                 if key and read.arguments and file.slice(read.arguments[0]) == key

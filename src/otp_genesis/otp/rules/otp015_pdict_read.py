@@ -133,4 +133,4 @@ def _key(file: SourceFile, call: Call) -> str:
 
 def _told(one: Read, note: str) -> Evidence:
     file, call = one
-    return Evidence(file=file.path, line=file.lines.position(call.start)[0], note=note)
+    return Evidence.at(file, call.start, note)

@@ -85,10 +85,10 @@ class SleepInCallback(Rule):
                 function=call.function,
                 severity="high" if callback == "handle_call/3" else "medium",
                 evidence=[
-                    Evidence(
-                        file=file.path,
-                        line=file.lines.position(clause)[0],
-                        note=f"{callback} reaches this",
+                    Evidence.at(
+                        file,
+                        clause,
+                        f"{callback} reaches this",
                     )
                 ],
             )

@@ -142,10 +142,10 @@ class PartialHandleInfo(Rule):
                 module=module.name,
                 function="handle_info/2",
                 evidence=[
-                    Evidence(
-                        file=file.path,
-                        line=file.lines.position(clause.start)[0],
-                        note="this clause takes some messages only",
+                    Evidence.at(
+                        file,
+                        clause.start,
+                        "this clause takes some messages only",
                     )
                     for clause in function.clauses
                 ],
@@ -192,6 +192,5 @@ class PartialHandleInfo(Rule):
 
 def _is_given(project: Project, module: Module) -> bool:
     """Whether a module that is used brings a `handle_info/2` of its own."""
-    named = [name for name in project.behaviours(module) if name in project.modules]
-    used = [project.modules[name][0] for name in named]
+    used = project.files_used(module)
     return any(f.quoted and f.label == "handle_info/2" for file in used for f in file.functions)

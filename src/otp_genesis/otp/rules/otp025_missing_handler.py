@@ -178,10 +178,10 @@ class MissingHandler(Rule):
             function=sent.call.function,
             severity="medium" if dropped else None,
             evidence=[
-                Evidence(
-                    file=server.file.path,
-                    line=server.file.lines.position(handler.clause.start)[0],
-                    note=f"this clause of {callback} takes {handler.takes}",
+                Evidence.at(
+                    server.file,
+                    handler.clause.start,
+                    f"this clause of {callback} takes {handler.takes}",
                 )
                 for handler in clauses
             ],

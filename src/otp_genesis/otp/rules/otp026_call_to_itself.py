@@ -9,12 +9,12 @@ from otp_genesis.model.change import ChangeSet
 from otp_genesis.otp.facts import Call, Module, SourceFile
 from otp_genesis.otp.project import Project
 from otp_genesis.otp.rule import PRODUCTION, Bad, Declined, Finding, Good, Rule
+from otp_genesis.otp.running import runs_here
 from otp_genesis.otp.served import calls_in_callbacks, reached_from
-from otp_genesis.otp.syntax import at, call_at, code, keyword, target, walk
+from otp_genesis.otp.syntax import at, call_at, code, keyword, walk
 
 TARGETS = ("GenServer.call/2", "GenServer.call/3", ":gen_server.call/2", ":gen_server.call/3")
 STARTS = re.compile(rb"\b\w*start(?:_link)?(?![\w?!])")
-RUNNERS = ("Enum.", "Map.", "Keyword.", "Stream.")
 """Modules whose functions run the function that they are given at once, in their caller."""
 
 
@@ -89,7 +89,7 @@ class CallToItself(Rule):
         """Flag each call of the server itself that a callback reaches."""
         calls = [call for call in file.production_calls(*TARGETS) if _to_itself(file, call)]
         for call, callback in calls_in_callbacks(project, file, calls):
-            if _is_kept(file, at(file.root(), (call.start, call.end))):
+            if not runs_here(file, at(file.root(), (call.start, call.end))):
                 continue
             yield self.at(
                 file,
@@ -136,18 +136,4 @@ def _registers(file: SourceFile, node: Node, module: str) -> bool:
         name = keyword(options, "name") if options.type == "keywords" else None
         if name is not None and file.expand(code(name), name.start_byte) == module:
             return True
-    return False
-
-
-def _is_kept(file: SourceFile, node: Node) -> bool:
-    """Whether the call stands in a function that may be run by somebody else, or later."""
-    outer = node.parent
-    while outer is not None:
-        call = outer.parent.parent if outer.parent is not None else None
-        if outer.type == "anonymous_function" and call is not None:
-            module, _, name = target(call).rpartition(".")
-            full = f"{file.expand(module, call.start_byte)}.{name}" if module else name
-            if not full.startswith(RUNNERS):
-                return True
-        outer = outer.parent
     return False

@@ -103,10 +103,10 @@ class CyclicCall(Rule):
                 function=first.function,
                 severity="high" if always else None,
                 evidence=[
-                    Evidence(
-                        file=one.by.file.path,
-                        line=one.by.file.lines.position(one.where[0])[0],
-                        note=f"{one.callback} of {one.by.module.name} waits for"
+                    Evidence.at(
+                        one.by.file,
+                        one.where[0],
+                        f"{one.callback} of {one.by.module.name} waits for"
                         f" {one.to.module.name} here",
                     )
                     for one in (*others, first)

@@ -132,10 +132,10 @@ class CallAcrossSubtree(Rule):
                 module=by,
                 function=one.function,
                 evidence=[
-                    Evidence(
-                        file=siblings.file.path,
-                        line=siblings.file.lines.position(dict(siblings.modules)[name])[0],
-                        note=f"{name} is started here",
+                    Evidence.at(
+                        siblings.file,
+                        dict(siblings.modules)[name],
+                        f"{name} is started here",
                     )
                     for name, siblings in ((by, lists[by]), (to, lists[to]))
                 ],

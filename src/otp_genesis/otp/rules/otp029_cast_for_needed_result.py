@@ -102,10 +102,10 @@ class CastForNeededResult(Rule):
                     module=sleep.module,
                     function=sleep.function,
                     evidence=[
-                        Evidence(
-                            file=file.path,
-                            line=file.lines.position(sleep.start)[0],
-                            note="it is waited for here, by time",
+                        Evidence.at(
+                            file,
+                            sleep.start,
+                            "it is waited for here, by time",
                         )
                     ],
                 )

@@ -154,10 +154,10 @@ class CodeOrgByProcess(Rule):
                 " wait in line for what functions of a module do",
                 module=module.name,
                 evidence=[
-                    Evidence(
-                        file=file.path,
-                        line=file.lines.position(clause.start)[0],
-                        note="this returns the state as it was",
+                    Evidence.at(
+                        file,
+                        clause.start,
+                        "this returns the state as it was",
                     )
                     for clause in function.clauses
                 ],

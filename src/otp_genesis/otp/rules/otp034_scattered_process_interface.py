@@ -123,10 +123,10 @@ class ScatteredProcessInterface(Rule):
                 module=first.module,
                 function=first.function,
                 evidence=[
-                    Evidence(
-                        file=other.path,
-                        line=other.lines.position(call.start)[0],
-                        note=f"{call.module} talks to {name} by itself",
+                    Evidence.at(
+                        other,
+                        call.start,
+                        f"{call.module} talks to {name} by itself",
                     )
                     for other, call in calls[1:]
                 ],

@@ -132,10 +132,10 @@ class NotInTree(Rule):
                 module=name,
                 severity="medium" if asking else None,
                 evidence=[
-                    Evidence(
-                        file=other.path,
-                        line=other.lines.position(place)[0],
-                        note="it is spoken to here",
+                    Evidence.at(
+                        other,
+                        place,
+                        "it is spoken to here",
                     )
                     for other, place in asking or one.mentions
                 ],

@@ -129,10 +129,7 @@ class VolatileState(Rule):
             " decide whether that may be lost",
             module=module.name,
             severity=severity,
-            evidence=[
-                Evidence(file=file.path, line=file.lines.position(start)[0], note=f"changes {name}")
-                for name, start in lost.items()
-            ],
+            evidence=[Evidence.at(file, start, f"changes {name}") for name, start in lost.items()],
         )
 
     def fix(self, project: Project, finding: Finding) -> ChangeSet | Declined:

@@ -129,10 +129,10 @@ class PublicEtsReadModifyWrite(Rule):
                     module=write.module,
                     function=write.function,
                     evidence=[
-                        Evidence(
-                            file=file.path,
-                            line=file.lines.position(read.start)[0],
-                            note="the value that is written back is read here",
+                        Evidence.at(
+                            file,
+                            read.start,
+                            "the value that is written back is read here",
                         )
                     ],
                 )

@@ -124,10 +124,10 @@ class EtsOwnerTransient(Rule):
                 module=call.module,
                 function=call.function,
                 evidence=[
-                    Evidence(
-                        file=file.path,
-                        line=file.lines.position(question.start)[0],
-                        note="it is made on demand: the table is looked for here",
+                    Evidence.at(
+                        file,
+                        question.start,
+                        "it is made on demand: the table is looked for here",
                     )
                 ]
                 if question is not None

@@ -105,10 +105,10 @@ class EtsNewRace(Rule):
                 module=call.module,
                 function=call.function,
                 evidence=[
-                    Evidence(
-                        file=file.path,
-                        line=file.lines.position(question.start)[0],
-                        note="the table is looked for here",
+                    Evidence.at(
+                        file,
+                        question.start,
+                        "the table is looked for here",
                     )
                 ],
             )

@@ -109,10 +109,10 @@ class LookedUpAndCalled(Rule):
                 module=call.module,
                 function=call.function,
                 evidence=[
-                    Evidence(
-                        file=file.path,
-                        line=file.lines.position(lookup.start)[0],
-                        note="it is looked up here",
+                    Evidence.at(
+                        file,
+                        lookup.start,
+                        "it is looked up here",
                     )
                 ],
             )

@@ -121,10 +121,10 @@ class AliveCheck(Rule):
                     module=question.module,
                     function=question.function,
                     evidence=[
-                        Evidence(
-                            file=file.path,
-                            line=file.lines.position(use.name[0])[0],
-                            note="this call is not caught when it exits",
+                        Evidence.at(
+                            file,
+                            use.name[0],
+                            "this call is not caught when it exits",
                         )
                     ],
                 )

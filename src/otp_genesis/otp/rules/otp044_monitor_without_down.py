@@ -168,10 +168,10 @@ class MonitorWithoutDown(Rule):
                     module=module.name,
                     function=lost[0].function,
                     evidence=[
-                        Evidence(
-                            file=file.path,
-                            line=file.lines.position(call.start)[0],
-                            note="another monitor of the same server",
+                        Evidence.at(
+                            file,
+                            call.start,
+                            "another monitor of the same server",
                         )
                         for call in lost[1:]
                     ],

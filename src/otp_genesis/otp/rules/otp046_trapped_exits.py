@@ -137,10 +137,10 @@ class TrappedExits(Rule):
                     module=module.name,
                     function=call.function,
                     evidence=[
-                        Evidence(
-                            file=file.path,
-                            line=file.lines.position(link.start_byte)[0],
-                            note=f"`{target(link)}` makes a link",
+                        Evidence.at(
+                            file,
+                            link.start_byte,
+                            f"`{target(link)}` makes a link",
                         )
                     ],
                 )
@@ -173,8 +173,7 @@ def _takes_exits(project: Project, file: SourceFile, module: Module) -> bool:
     total = total_clause(file, handler) if handler is not None else None
     if total is not None and _passes_on(file, total.parameters[0], total.end):
         return True
-    named = [name for name in project.behaviours(module) if name in project.modules]
-    used = [project.modules[name][0] for name in named]
+    used = project.files_used(module)
     return any(
         f.quoted and f.label in ("handle_info/2", "terminate/2")
         for each in used

@@ -135,10 +135,10 @@ class CleanupWithoutTrap(Rule):
                 module=module.name,
                 function="terminate/2",
                 evidence=[
-                    Evidence(
-                        file=file.path,
-                        line=file.lines.position(cleaning.start_byte)[0],
-                        note=f"`{target(cleaning)}` is left out then",
+                    Evidence.at(
+                        file,
+                        cleaning.start_byte,
+                        f"`{target(cleaning)}` is left out then",
                     )
                 ],
             )
@@ -188,5 +188,4 @@ def _is_plain(call: Node) -> bool:
 def _traps(project: Project, file: SourceFile, module: Module) -> bool:
     if mentions_atom(module_node(file, module), ":trap_exit"):
         return True
-    used = [name for name in project.behaviours(module) if name in project.modules]
-    return any(b":trap_exit" in project.modules[name][0].text for name in used)
+    return any(b":trap_exit" in used.text for used in project.files_used(module))

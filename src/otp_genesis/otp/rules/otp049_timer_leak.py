@@ -137,10 +137,10 @@ class TimerLeak(Rule):
                     module=name,
                     function=_callback(server, handler),
                     evidence=[
-                        Evidence(
-                            file=file.path,
-                            line=file.lines.position(timer.call.start)[0],
-                            note="the timer; its reference is not kept",
+                        Evidence.at(
+                            file,
+                            timer.call.start,
+                            "the timer; its reference is not kept",
                         )
                     ],
                 )

@@ -139,10 +139,10 @@ class UnboundedState(Rule):
                     module=module.name,
                     function=_label(file, module.name, clause),
                     evidence=[
-                        Evidence(
-                            file=file.path,
-                            line=file.lines.position(empty)[0],
-                            note="it begins empty here",
+                        Evidence.at(
+                            file,
+                            empty,
+                            "it begins empty here",
                         )
                     ],
                 )

@@ -131,10 +131,10 @@ class SupStrategyMismatch(Rule):
                 function=one.function,
                 severity="high" if later else None,
                 evidence=[
-                    Evidence(
-                        file=list_.file.path,
-                        line=list_.file.lines.position(start)[0],
-                        note=f"{name} is started here",
+                    Evidence.at(
+                        list_.file,
+                        start,
+                        f"{name} is started here",
                     )
                     for name, start in list_.modules
                     if name in (by, to)

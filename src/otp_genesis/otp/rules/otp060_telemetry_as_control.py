@@ -113,15 +113,15 @@ class TelemetryAsControl(Rule):
                 module=call.module,
                 function=call.function,
                 evidence=[
-                    Evidence(
-                        file=file.path,
-                        line=file.lines.position(talk.start)[0],
-                        note="the handler sends here",
+                    Evidence.at(
+                        file,
+                        talk.start,
+                        "the handler sends here",
                     ),
-                    Evidence(
-                        file=other.path,
-                        line=other.lines.position(execute.start)[0],
-                        note="the project emits the event itself",
+                    Evidence.at(
+                        other,
+                        execute.start,
+                        "the project emits the event itself",
                     ),
                 ],
             )

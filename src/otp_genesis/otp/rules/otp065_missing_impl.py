@@ -97,10 +97,10 @@ class MissingImpl(Rule):
                     " cannot tell a misspelt one",
                     module=module.name,
                     evidence=[
-                        Evidence(
-                            file=file.path,
-                            line=file.lines.position(function.clauses[0].start)[0],
-                            note=f"{function.label} is a callback",
+                        Evidence.at(
+                            file,
+                            function.clauses[0].start,
+                            f"{function.label} is a callback",
                         )
                         for function in found
                     ],

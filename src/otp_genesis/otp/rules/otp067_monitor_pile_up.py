@@ -121,10 +121,10 @@ class MonitorPileUp(Rule):
                     module=call.module,
                     function=call.function,
                     evidence=[
-                        Evidence(
-                            file=file.path,
-                            line=file.lines.position(again)[0],
-                            note="here the next turn begins",
+                        Evidence.at(
+                            file,
+                            again,
+                            "here the next turn begins",
                         )
                     ],
                 )
